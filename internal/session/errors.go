@@ -10,6 +10,9 @@ var (
 	// ErrPasswordTooLong refuses a password of more than 72 bytes, which bcrypt would silently cut.
 	ErrPasswordTooLong = errors.New("password is longer than 72 bytes")
 
+	// ErrPasswordNUL refuses a new password with a NUL byte: bcrypt gives "a" and "a\x00a" one hash.
+	ErrPasswordNUL = errors.New("password has a NUL byte")
+
 	// ErrInvalidToken is the one answer for a refresh token that is missing, malformed, unknown, rotated, revoked or expired,
 	// and for an access token that does not authenticate.
 	ErrInvalidToken = errors.New("token is not valid")

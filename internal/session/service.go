@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,37 +16,84 @@ type Config struct {
 	Passwords     *Passwords
 	RefreshTTL    time.Duration    // idle life of a family: each rotation starts it anew
 	SessionMaxTTL time.Duration    // absolute life of a family, never moved by a rotation
-	StoreTimeout  time.Duration    // bounds the store calls of one request, and the wait for a password slot
+	StoreTimeout  time.Duration    // bounds the store calls of one request, and the wait for a password slot; 0: 5 s
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: discard
 }
 
 // Service is login, refresh and logout. It is safe for concurrent use.
-type Service struct{ cfg Config }
+//
+// It logs security events, and nothing else, under these messages: login_ok, login_failed, refresh_ok, reuse_detected,
+// logout, revoked, token_ahead. Their attributes are ids, counters and reasons, never a token, hash, e-mail or password.
+type Service struct {
+	store         Store
+	tokens        *token.Signer
+	passwords     *Passwords
+	refreshTTL    time.Duration
+	sessionMaxTTL time.Duration
+	storeTimeout  time.Duration
+	clock         func() time.Time
+	log           *slog.Logger
+}
 
 // New returns a Service.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
+func New(cfg Config) *Service {
+	s := &Service{
+		store:         cfg.Store,
+		tokens:        cfg.Tokens,
+		passwords:     cfg.Passwords,
+		refreshTTL:    cfg.RefreshTTL.Truncate(time.Microsecond),
+		sessionMaxTTL: cfg.SessionMaxTTL.Truncate(time.Microsecond),
+		storeTimeout:  cfg.StoreTimeout,
+		clock:         cfg.Now,
+		log:           cfg.Log,
+	}
+	if s.storeTimeout == 0 {
+		s.storeTimeout = 5 * time.Second
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
 
-func (s *Service) Login(ctx context.Context, email, password string) (Tokens, error) {
-	return Tokens{}, ErrUnavailable
-}
-func (s *Service) Refresh(ctx context.Context, raw string) (Tokens, error) {
-	return Tokens{}, ErrUnavailable
-}
-func (s *Service) Logout(ctx context.Context, raws ...string) error { return ErrUnavailable }
-func (s *Service) Authenticate(ctx context.Context, rawAccess string) (User, error) {
-	return User{}, ErrUnavailable
-}
-func (s *Service) AddUser(ctx context.Context, email, password string) (User, error) {
-	return User{}, ErrUnavailable
-}
-func (s *Service) SetPassword(ctx context.Context, email, password string) (ended int, err error) {
-	return 0, ErrUnavailable
-}
-func (s *Service) SetDisabled(ctx context.Context, email string, disabled bool) (ended int, err error) {
-	return 0, ErrUnavailable
-}
-func (s *Service) Cleanup(ctx context.Context) (deleted int, err error) { return 0, ErrUnavailable }
+// now is the one timestamp of a request, with the precision of the store.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
-// NormalizeEmail trims white space and lowers ASCII letters, or returns [ErrBadEmail].
-func NormalizeEmail(email string) (string, error) { return email, nil }
+// bounded ends with the caller or after the store's timeout.
+func (s *Service) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.storeTimeout)
+}
+
+// durable ends after the store's timeout, not with the caller: else a thief could replay a token, hang up, and take the
+// revocation down with his request.
+func (s *Service) durable(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.storeTimeout)
+}
+
+// issue makes the pair of tokens that r describes, all but r's times, and the hash by which the store will know the refresh
+// token. It touches no store, so whatever can fail here fails before anything has changed.
+func (s *Service) issue(r token.Refresh, now time.Time) (Tokens, [32]byte, error) {
+	r.IssuedAt, r.ExpiresAt = now, now.Add(s.refreshTTL)
+	if r.ExpiresAt.After(r.AbsoluteEnd) {
+		r.ExpiresAt = r.AbsoluteEnd
+	}
+	refresh, err := s.tokens.Refresh(r)
+	if err != nil {
+		return Tokens{}, [32]byte{}, fmt.Errorf("make a refresh token: %w", err)
+	}
+	access, err := s.tokens.Access(r.UserID, now)
+	if err != nil {
+		return Tokens{}, [32]byte{}, fmt.Errorf("make an access token: %w", err)
+	}
+	return Tokens{
+		Access:         access,
+		AccessTTL:      s.tokens.AccessTTL(),
+		Refresh:        refresh,
+		RefreshExpires: r.ExpiresAt,
+		RefreshTTL:     r.ExpiresAt.Sub(now),
+	}, token.Hash(refresh), nil
+}
