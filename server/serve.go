@@ -99,8 +99,11 @@ func openStore(ctx context.Context, a *app) (*store.DB, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	db, err := store.Open(ctx, string(a.cfg.DatabaseURL))
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the database: %w\n    Check DATABASE_URL and that the database runs; unset, it means an embedded SQLite file", err)
+	switch {
+	case errors.Is(err, store.ErrURL):
+		return nil, usageError{err}
+	case err != nil:
+		return nil, fmt.Errorf("cannot open the database: %w", err)
 	}
 	return db, nil
 }
