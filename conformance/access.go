@@ -1,0 +1,356 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+func accessClaims() Scenario {
+	return Scenario{
+		ID: "access.claims", Title: "An access token says who issued it, for whom, about whom and until when", Level: Must, Stage: 2,
+		Refs: []Ref{motivatedBy("RFC 9068", "§2"), requiredBy("RFC 7519", "§4.1"), recommendedBy("RFC 8725", "§3.11")},
+		Why:  "a claim that is missing cannot be checked, and a service that trusts the token trusts anybody's",
+		Hint: "set typ to at+jwt and iss, aud, sub, iat, exp, jti in one place, for login and refresh alike",
+		Checks: []Check{
+			{Slug: "signed", Text: "the header names a signature algorithm, not none"},
+			{Slug: "typ", Text: "the header's typ is at+jwt", Level: Should},
+			{Slug: "iss", Text: "iss is a non-empty string"},
+			{Slug: "aud", Text: "aud is there"},
+			{Slug: "sub", Text: "sub is a non-empty string"},
+			{Slug: "exp", Text: "exp is a JSON integer"},
+			{Slug: "iat", Text: "iat is a JSON integer"},
+			{Slug: "jti", Text: "jti is a non-empty string", Level: Should},
+			{Slug: "jti-unique", Text: "two access tokens never share a jti"},
+			{Slug: "same-shape", Text: "a refreshed token has the same claims as that of the login"},
+			{Slug: "same-subject", Text: "a refreshed token has the same iss, aud and sub"},
+			{Slug: "own-subject", Text: "two users have different sub"},
+			{Slug: "no-secrets", Text: "no claim holds an e-mail, a password or its hash, or a refresh token"},
+		},
+		Run: func(s *Scene) {
+			s.Victim.SignIn()
+			first, is := parseJWT(s.Victim.access.value)
+			s.Victim.Rotate()
+			second, is2 := parseJWT(s.Victim.access.value)
+			e := s.Victim.last
+			if !is || !is2 {
+				s.Control()
+				s.Note("the access token is not a JWT: its claims cannot be seen")
+				return
+			}
+			s.claimsPresent(e, second)
+			id1, id2 := first.claims["jti"], second.claims["jti"]
+			s.Check("jti-unique", e, id1 == nil || id1 != id2, "another jti", "the same jti in two tokens")
+			s.Check("same-shape", e, first.claimNames() == second.claimNames(), first.claimNames(), second.claimNames())
+			same := true
+			for _, c := range []string{"iss", "aud", "sub"} {
+				same = same && fmt.Sprint(first.claims[c]) == fmt.Sprint(second.claims[c])
+			}
+			s.Check("same-subject", e, same, "the same iss, aud and sub", "others")
+			s.Check("no-secrets", e, !s.leaks(second), "claims that anyone may read", "a claim that nobody but the server should know")
+			s.Control()
+			other, _ := parseJWT(s.target.stranger.access.value)
+			s.Check("own-subject", e, fmt.Sprint(other.claims["sub"]) != fmt.Sprint(second.claims["sub"]), "another sub", "the same sub for two users")
+			s.Control()
+			s.Victim.Keep()
+		},
+	}
+}
+
+func (s *Scene) claimsPresent(e *exchange, t jwt) {
+	text := func(m map[string]any, k string) string { v, _ := m[k].(string); return v }
+	alg := text(t.header, "alg")
+	s.Check("signed", e, alg != "" && !strings.EqualFold(alg, "none") && t.parts[2] != "", "a signature", "alg "+alg)
+	typ := strings.TrimPrefix(strings.ToLower(text(t.header, "typ")), "application/")
+	s.Check("typ", e, typ == "at+jwt", "at+jwt", text(t.header, "typ"))
+	for _, c := range []string{"iss", "sub", "jti"} {
+		s.Check(c, e, text(t.claims, c) != "", "a non-empty string", fmt.Sprintf("%v", t.claims[c]))
+	}
+	s.Check("aud", e, t.claims["aud"] != nil && t.claims["aud"] != "", "an audience", "none")
+	for _, c := range []string{"exp", "iat"} {
+		s.Check(c, e, t.integer(c), "a JSON integer", fmt.Sprintf("%v", t.claims[c]))
+	}
+}
+
+// leaks looks for what must not stand in a token that anyone can decode.
+func (s *Scene) leaks(t jwt) bool {
+	for name, v := range t.claims {
+		text := fmt.Sprint(v)
+		lower := strings.ToLower(name)
+		if strings.Contains(lower, "password") || strings.HasPrefix(text, "$2a$") || strings.HasPrefix(text, "$2b$") || strings.HasPrefix(text, "$argon2") {
+			return true
+		}
+		if strings.Contains(text, s.Victim.user.Email) || strings.Contains(text, s.Victim.user.Password) || strings.Contains(text, s.Victim.refresh.value) {
+			return true
+		}
+	}
+	return false
+}
+
+func accessLifetime() Scenario {
+	return Scenario{
+		ID: "access.lifetime", Title: "The access token's lifetime agrees wherever it is stated", Level: Must, Stage: 2,
+		Refs: []Ref{requiredBy("RFC 7519", "§2 NumericDate"), motivatedBy("RFC 6749", "§5.1")},
+		Why:  "a lifetime in the wrong unit is 0.9 seconds or 15 hours, and a client that believes expires_in refreshes too late or all the time",
+		Hint: "compute exp once, in whole seconds, and take expires_in from the same value",
+		Checks: []Check{
+			{Slug: "expires-in-agrees", Text: "expires_in is exp minus iat"},
+			{Slug: "refresh-agrees", Text: "the same after a refresh"},
+			{Slug: "same-lifetime", Text: "login and refresh give the same lifetime"},
+			{Slug: "not-future", Text: "iat and nbf are not in the future"},
+			{Slug: "plausible", Text: "the lifetime is between 1 s and 24 h"},
+			{Slug: "short", Text: "the lifetime is at most an hour", Level: Should},
+		},
+		Run: func(s *Scene) {
+			login := s.Victim.Login()
+			s.Given("the login did not work", login, login.accepted() && login.refresh != nil)
+			a, is := parseJWT(login.access.value)
+			refresh := s.Victim.Refresh()
+			s.Given("a live token did not rotate", refresh, refresh.rotated())
+			b, is2 := parseJWT(refresh.access.value)
+			if !is || !is2 {
+				s.Control()
+				s.Note("the access token is not a JWT: its lifetime cannot be seen")
+				return
+			}
+			life := func(e *exchange, t jwt, slug string) float64 {
+				exp, _ := t.time("exp")
+				iat, _ := t.time("iat")
+				in, _ := e.expiresIn()
+				s.Check(slug, e, math.Abs(exp-iat-float64(in)) <= 1, fmt.Sprintf("%.0f", exp-iat), fmt.Sprintf("%d", in))
+				return exp - iat
+			}
+			first, second := life(login, a, "expires-in-agrees"), life(refresh, b, "refresh-agrees")
+			s.Check("same-lifetime", refresh, math.Abs(first-second) <= 1, fmt.Sprintf("%.0f s", first), fmt.Sprintf("%.0f s", second))
+			s.Check("plausible", login, first >= 1 && first <= 86400, "1 s to 24 h", fmt.Sprintf("%.0f s", first))
+			s.Check("short", login, first <= 3600, "at most 3600 s", fmt.Sprintf("%.0f s", first))
+			limit := float64(refresh.now().Add(refresh.took+time.Second).Unix()) + 1
+			iat, _ := b.time("iat")
+			nbf, _ := b.time("nbf")
+			s.Check("not-future", refresh, iat <= limit && nbf <= limit, "not after the answer's Date", "in the future")
+			s.Control()
+			s.Victim.Keep()
+		},
+	}
+}
+
+// knownSecrets are published fallbacks and placeholders; who finds one signs tokens for anybody. Checked offline, against one signature.
+var knownSecrets = []string{
+	"secret", "secretkey", "secret_key", "secret-key", "mysecret", "my-secret", "my_secret", "mysecretkey", "supersecret", "super-secret", "super_secret", "supersecretkey",
+	"super-secret-key", "your-secret", "your_secret", "your-secret-key", "your_secret_key", "your-256-bit-secret", "your-384-bit-secret", "your-512-bit-secret",
+	"change-me", "change_me", "changeme", "CHANGE_ME", "CHANGEME", "CHANGE_ME_TO_A_LONG_RANDOM_SECRET", "change-me-in-production", "change_this_secret", "changethis", "change-this",
+	"jwt", "jwtsecret", "jwt-secret", "jwt_secret", "JWT_SECRET", "jwt_secret_key", "JWT_SECRET_KEY", "access_secret", "access-secret", "accesssecret", "token_secret",
+	"password", "123456", "test", "dev", "development", "default", "key", "private", "topsecret", "keyboard cat", "shhhhh", "secret123", "a-very-secret-key", "thisisasecret",
+	"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", // FastAPI's tutorial
+	"dev-secret-key-change-in-production", "your-super-secret-key", "your-super-secret-jwt-key", "super-secret-jwt-token-with-at-least-32-characters-long",
+}
+
+func accessWeakSecret() Scenario {
+	return Scenario{
+		ID: "access.secret", Title: "Access tokens are not signed with a published secret", Level: Must, Stage: 2,
+		Refs: []Ref{requiredBy("RFC 7518", "§3.2"), recommendedBy("RFC 8725", "§3.5")},
+		Why:  "whoever knows the secret signs a token for any user; tutorials' placeholders are the first that anybody tries",
+		Hint: "refuse to start with a missing, short or placeholder secret; openssl rand -hex 32 makes a good one",
+		Checks: []Check{
+			{Slug: "not-published", Text: "no published fallback or placeholder made the signature"},
+			{Slug: "not-empty", Text: "an empty key did not make the signature"},
+		},
+		Run: func(s *Scene) {
+			s.Victim.SignIn()
+			t, is := parseJWT(s.Victim.access.value)
+			s.Control()
+			s.Victim.Keep()
+			alg, _ := t.header["alg"].(string)
+			if _, hmac := hmacSign(alg, "", nil); !is || !hmac {
+				s.Note("the access token has no HMAC signature: there is no shared secret to guess")
+				return
+			}
+			signed := t.parts[0] + "." + t.parts[1]
+			sig, _ := hmacSign(alg, signed, nil)
+			s.Check("not-empty", s.Victim.last, sig != t.parts[2], "a key", "no key")
+			found := ""
+			for _, k := range knownSecrets {
+				if sig, _ := hmacSign(alg, signed, []byte(k)); sig == t.parts[2] {
+					found = k
+				}
+			}
+			s.Check("not-published", s.Victim.last, found == "", "a random key", "the key is "+found)
+			s.Control()
+		},
+	}
+}
+
+func accessRequired() Scenario {
+	return Scenario{
+		ID: "access.required", Title: "The protected endpoint wants a valid bearer token and says so", Level: Must, Stage: 2, Needs: NeedMe,
+		Refs: []Ref{requiredBy("RFC 6750", "§3"), requiredBy("RFC 9110", "§15.5.2")},
+		Why:  "a client tells “sign in again” from “you may not” by 401 and its challenge; anything else sends it in circles",
+		Hint: "401 with WWW-Authenticate: Bearer, and error=\"invalid_token\" when a token was sent",
+		Checks: []Check{
+			{Slug: "works", Text: "the token of a login opens it"},
+			{Slug: "refreshed-works", Text: "the token of a refresh opens it"},
+			{Slug: "own-data", Text: "it shows each user something else"},
+			{Slug: "none", Text: "no token is refused"},
+			{Slug: "garbage", Text: "a garbage token is refused"},
+			{Slug: "empty", Text: "an empty bearer value is refused"},
+			{Slug: "basic", Text: "the token under another scheme is refused"},
+			{Slug: "query", Text: "the token in the query string is refused"},
+			{Slug: "status-401", Text: "each refusal is 401"},
+			{Slug: "challenge", Text: "each 401 carries WWW-Authenticate: Bearer"},
+			{Slug: "invalid-token", Text: `a refused token is answered with error="invalid_token"`, Level: Should},
+			{Slug: "scheme-case", Text: "the scheme's case does not matter", Level: Should},
+		},
+		Run: func(s *Scene) {
+			v := s.Victim.NewSession()
+			mine := v.Me(v.access.value, "")
+			s.Accepted("works", mine)
+			v.Rotate()
+			again := v.Me(v.access.value, "")
+			s.Check("refreshed-works", again, again.accepted(), "200", "")
+			refusals := []*exchange{v.Me("", "no token"), v.Me("garbage", "garbage"), v.bearer("Bearer ", "empty bearer"), v.bearer("Basic "+v.access.value, "as Basic"), v.query()}
+			for i, slug := range []string{"none", "garbage", "empty", "basic", "query"} {
+				e := refusals[i]
+				if s.Refused(slug, e) {
+					s.Check("status-401", e, e.status == 401, "401", "")
+					s.Check("challenge", e, hasChallenge(e), "WWW-Authenticate: Bearer …", e.answer.Get("WWW-Authenticate"))
+				}
+			}
+			s.Check("invalid-token", refusals[1], strings.Contains(refusals[1].answer.Get("WWW-Authenticate"), `invalid_token`), `error="invalid_token"`, refusals[1].answer.Get("WWW-Authenticate"))
+			lower := v.bearer("bearer "+v.access.value, "lower-case scheme")
+			s.Check("scheme-case", lower, lower.accepted(), "200", "")
+			s.Control()
+			other := s.target.stranger.as(s).Me(s.target.stranger.access.value, "")
+			s.Check("own-data", other, other.accepted() && other.text != mine.text, "the other user's data", "the same answer for two users")
+			s.Control()
+			v.Keep()
+		},
+	}
+}
+
+// as lets an actor of an earlier story act in this one.
+func (a *Actor) as(s *Scene) *Actor { a.scene = s; return a }
+
+func (a *Actor) bearer(authorization, note string) *exchange {
+	e := a.call("me", note)
+	e.header.Set("Authorization", authorization)
+	return a.send(e)
+}
+
+func (a *Actor) query() *exchange {
+	e := a.call("me", "token in the query")
+	e.path += "?access_token=" + a.access.value + "&token=" + a.access.value
+	return a.send(e)
+}
+
+func hasChallenge(e *exchange) bool {
+	for _, v := range e.answer.Values("WWW-Authenticate") {
+		if len(v) >= 6 && strings.EqualFold(v[:6], "bearer") {
+			return true
+		}
+	}
+	return false
+}
+
+func accessForged() Scenario {
+	forgeries := []struct {
+		slug, text string
+		forge      func(t jwt) string
+	}{
+		{"alg-none", "alg none without a signature is refused", func(t jwt) string { return t.with(map[string]any{"alg": "none"}, nil) + "." }},
+		{"alg-none-spelled", "alg nOnE is refused too", func(t jwt) string { return t.with(map[string]any{"alg": "nOnE"}, nil) + "." }},
+		{"alg-none-kept", "alg none with the old signature is refused", func(t jwt) string { return t.with(map[string]any{"alg": "none"}, nil) + "." + t.parts[2] }},
+		{"alg-empty", "an empty alg is refused", func(t jwt) string { return t.with(map[string]any{"alg": ""}, nil) + "." }},
+		{"no-signature", "the token with its signature cut off is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." }},
+		{"two-parts", "the token without its third part is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] }},
+		{"bit-flipped", "a flipped bit in the signature is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." + flipFirst(t.parts[2]) }},
+		{"other-subject", "another sub under the old signature is refused", func(t jwt) string { return t.with(nil, map[string]any{"sub": "1"}) + "." + t.parts[2] }},
+		{"longer-life", "a later exp under the old signature is refused", func(t jwt) string { return t.with(nil, map[string]any{"exp": 32503680000}) + "." + t.parts[2] }},
+		{"random-key", "a signature by another key is refused", func(t jwt) string { return resign(t, []byte("another key, as good as any other one")) }},
+		{"empty-key", "a signature by the empty key is refused", func(t jwt) string { return resign(t, nil) }},
+		{"padded", "base64 padding behind the signature is refused", func(t jwt) string { return strings.Join(t.parts[:], ".") + "=" }},
+		{"last-character", "a last character that decodes to the same bytes is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." + sameBytes(t.parts[2]) }},
+	}
+	sc := Scenario{
+		ID: "access.forged", Title: "A token that was not signed as it stands opens nothing", Level: Must, Stage: 2, Needs: NeedMe,
+		Refs: []Ref{requiredBy("RFC 7515", "§5.2"), recommendedBy("RFC 8725", "§3.1–3.2")},
+		Why:  "who can change one claim is any user that he likes",
+		Hint: "pin the algorithm by configuration, verify before reading a claim, decode strictly",
+		Checks: []Check{
+			{Slug: "genuine", Text: "the genuine token opens the endpoint, before and after"},
+		},
+	}
+	for _, f := range forgeries {
+		sc.Checks = append(sc.Checks, Check{Slug: f.slug, Text: f.text})
+	}
+	sc.Run = func(s *Scene) {
+		v := s.Victim.SignIn()
+		v.Rotate()
+		e := v.Me(v.access.value, "")
+		s.Given("a fresh access token does not work", e, e.accepted())
+		t, is := parseJWT(v.access.value)
+		if !is {
+			s.Control()
+			s.Note("the access token is not a JWT: only a random one could be forged")
+			return
+		}
+		for _, f := range forgeries {
+			raw := f.forge(t)
+			s.run.secrets.hide(raw, "‹forged: "+f.slug+"›")
+			s.Refused(f.slug, s.Attacker.Me(raw, f.slug))
+		}
+		e = v.Me(v.access.value, "")
+		s.Check("genuine", e, e.accepted(), "200", "")
+		s.Control()
+		v.Keep()
+	}
+	return sc
+}
+
+func resign(t jwt, key []byte) string {
+	signed := t.with(map[string]any{"alg": "HS256"}, nil)
+	sig, _ := hmacSign("HS256", signed, key)
+	return signed + "." + sig
+}
+
+func flipFirst(s string) string {
+	if strings.HasPrefix(s, "A") {
+		return "B" + s[1:]
+	}
+	return "A" + s[1:]
+}
+
+const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// sameBytes changes the bits of the last character that a lax base64 decoder throws away; a string without such bits gets another last character.
+func sameBytes(s string) string {
+	i := strings.IndexByte(base64URL, s[len(s)-1])
+	if i < 0 {
+		return s + "A"
+	}
+	return s[:len(s)-1] + string(base64URL[i^1])
+}
+
+func accessWrongKind() Scenario {
+	return Scenario{
+		ID: "access.wrong-kind", Title: "A refresh token is no access token", Level: Must, Stage: 2, Needs: NeedMe,
+		Refs: []Ref{recommendedBy("RFC 8725", "§3.11–3.12"), motivatedBy("RFC 9068", "§5")},
+		Why:  "a refresh token that opens the API is an access token of thirty days, and revocation does not end it",
+		Hint: "give each kind a typ and a key or audience of its own, and check it",
+		Checks: []Check{
+			{Slug: "live", Text: "a live refresh token as bearer is refused"},
+			{Slug: "rotated", Text: "a rotated one is refused"},
+			{Slug: "harmless", Text: "trying does not hurt the session"},
+		},
+		Run: func(s *Scene) {
+			v := s.Victim.SignIn()
+			old := v.Rotate()
+			s.Refused("live", s.Attacker.Me(v.refresh.value, "refresh token as bearer"))
+			s.Refused("rotated", s.Attacker.Me(old.value, "rotated refresh token as bearer"))
+			e := v.Refresh()
+			s.Check("harmless", e, e.accepted(), "200", "")
+			s.Control()
+			v.Keep()
+		},
+	}
+}

@@ -1,0 +1,154 @@
+package conformance
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// Actor is somebody with a browser: a user, a jar, and the tokens that the last answer brought. Its verbs send raw values, so that
+// one fault of the cookie's attributes does not redden every story; Browse sends what a browser would.
+type Actor struct {
+	scene   *Scene
+	name    string
+	user    User
+	jar     *jar
+	refresh *token // current
+	access  *token
+	since   time.Time // when the current tokens came, on the run's clock
+	last    *exchange // the answer that brought them
+}
+
+func (s *Scene) actor(name string, u User) *Actor {
+	return &Actor{scene: s, name: name, user: u, jar: &jar{insecure: s.target.secureOverHTTP}}
+}
+
+// send makes an exchange as this actor; its cookies go into the actor's jar, its tokens become the actor's.
+func (a *Actor) send(e *exchange) *exchange {
+	e.who = a.name
+	a.scene.send(e)
+	a.take(e)
+	return e
+}
+
+func (a *Actor) take(e *exchange) {
+	for _, c := range e.cookies {
+		a.jar.store(a.scene.target.client.url(e.path), c, a.scene.run.clock.now())
+	}
+	if e.access != nil && e.accepted() {
+		a.access = e.access
+	}
+	if e.refresh != nil && e.accepted() {
+		a.refresh, a.since, a.last = e.refresh, a.scene.run.clock.now(), e
+	}
+}
+
+// Login presents the actor's e-mail and password.
+func (a *Actor) Login() *exchange { return a.LoginAs(a.user.Email, a.user.Password, "") }
+
+// LoginAs presents any e-mail and password; note says what is special about them.
+func (a *Actor) LoginAs(email, password, note string) *exchange {
+	body, err := json.Marshal(map[string]string{"email": email, "password": password})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return a.LoginBody(string(body), "application/json", note)
+}
+
+// LoginBody sends any body.
+func (a *Actor) LoginBody(body, contentType, note string) *exchange {
+	e := &exchange{call: "login", note: note, method: http.MethodPost, path: a.scene.target.paths.Login, body: body, header: http.Header{}, password: true}
+	if contentType != "" {
+		e.header.Set("Content-Type", contentType)
+	}
+	return a.send(e)
+}
+
+// SignIn is the precondition of most stories: a session that works. A family that an earlier story left alive serves as well as a new one.
+func (a *Actor) SignIn() *Actor {
+	t := a.scene.target
+	if spare := t.takeSpare(a.user, a.scene.run.clock.now()); spare != nil {
+		a.jar, a.refresh, a.access, a.since, a.last = spare.jar, spare.refresh, spare.access, spare.since, spare.last
+		return a
+	}
+	return a.NewSession()
+}
+
+// NewSession is a login of its own.
+func (a *Actor) NewSession() *Actor {
+	e := a.Login()
+	a.scene.Given("the login did not work", e, e.accepted() && e.refresh != nil)
+	return a
+}
+
+// Refresh presents the actor's current token.
+func (a *Actor) Refresh() *exchange { return a.RefreshWith(a.refresh, "") }
+
+// RefreshWith presents a known token.
+func (a *Actor) RefreshWith(t *token, note string) *exchange {
+	t.replay = t.replay || t.spent
+	e := a.call("refresh", note)
+	e.presented, e.genuine = t, true
+	e.header.Set("Cookie", a.scene.target.cookiePair(t.value))
+	return a.send(e)
+}
+
+// RefreshRaw presents a cookie value that is not a token as it was given out.
+func (a *Actor) RefreshRaw(value, note string) *exchange {
+	e := a.call("refresh", note)
+	e.header.Set("Cookie", a.scene.target.cookiePair(value))
+	return a.send(e)
+}
+
+// Rotate is a refresh as a precondition; it returns the token that is spent now.
+func (a *Actor) Rotate() (spent *token) {
+	spent = a.refresh
+	e := a.Refresh()
+	a.scene.Given("a live token did not rotate", e, e.rotated())
+	return spent
+}
+
+// Logout presents the actor's current token.
+func (a *Actor) Logout() *exchange { return a.LogoutWith(a.refresh, "") }
+
+// LogoutWith presents a known token.
+func (a *Actor) LogoutWith(t *token, note string) *exchange {
+	e := a.call("logout", note)
+	e.presented, e.genuine = t, true
+	e.header.Set("Cookie", a.scene.target.cookiePair(t.value))
+	return a.send(e)
+}
+
+// Browse makes a refresh or a logout as a browser would: with the cookies that its jar holds for that address.
+func (a *Actor) Browse(call string) *exchange {
+	e := a.call(call, "as a browser")
+	if h := a.jar.header(a.scene.target.client.url(e.path), a.scene.run.clock.now()); h != "" {
+		e.header.Set("Cookie", h)
+		e.presented, e.genuine = a.refresh, true
+	}
+	return a.send(e)
+}
+
+// Me reads the protected endpoint with a bearer value; "" sends no Authorization.
+func (a *Actor) Me(bearer, note string) *exchange {
+	e := a.call("me", note)
+	if bearer != "" {
+		e.header.Set("Authorization", "Bearer "+bearer)
+		e.presented = a.scene.run.secrets.tokens[bearer]
+	}
+	return a.send(e)
+}
+
+// Keep hands the actor's session on to later stories: its current token works and nobody else will use it.
+func (a *Actor) Keep() { a.scene.target.keep(a) }
+
+// call makes a bare call that a story completes and sends by itself.
+func (a *Actor) call(call, note string) *exchange {
+	p := a.scene.target.paths
+	e := &exchange{call: call, note: note, who: a.name, method: http.MethodPost, header: http.Header{}}
+	e.path = map[string]string{"login": p.Login, "refresh": p.Refresh, "logout": p.Logout, "me": p.Me}[call]
+	if call == "me" {
+		e.method = http.MethodGet
+	}
+	return e
+}

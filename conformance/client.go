@@ -1,0 +1,217 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// client speaks HTTP to one target: no redirects followed, no cookie kept, nothing retried but a 429 that names its wait.
+type client struct {
+	base    *url.URL
+	http    *http.Client
+	timeout time.Duration // of one request
+	tls     *tls.Config
+	agent   string
+
+	mu       sync.Mutex
+	patience time.Duration // what is left for waits that a 429 asked for
+}
+
+func newClient(base *url.URL, timeout time.Duration) *client {
+	t := &http.Transport{
+		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: idleTimeout,
+		DialContext: (&net.Dialer{Timeout: timeout}).DialContext, ForceAttemptHTTP2: true,
+	}
+	return &client{
+		base: base, timeout: timeout, agent: "conformance/" + Version(), patience: 20 * time.Second,
+		http: &http.Client{
+			Transport:     t,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+func (c *client) url(path string) *url.URL {
+	u := *c.base
+	p, query, _ := strings.Cut(path, "?")
+	u.Path = strings.TrimSuffix(c.base.Path, "/") + p
+	u.RawQuery = query
+	return &u
+}
+
+// do sends e's request and fills in its answer.
+func (c *client) do(ctx context.Context, e *exchange) {
+	for {
+		c.once(ctx, e)
+		wait, ok := retryAfter(e)
+		if !ok || !c.spend(wait) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (c *client) once(ctx context.Context, e *exchange) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	e.sent = time.Now()
+	defer func() { e.took = time.Since(e.sent) }()
+	e.header.Set("User-Agent", c.agent+" ("+e.story+")")
+	req, err := http.NewRequestWithContext(ctx, e.method, c.url(e.path).String(), strings.NewReader(e.body))
+	if err != nil {
+		e.err = err
+		return
+	}
+	req.Header = e.header.Clone()
+	if host := e.header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	if e.body == "" {
+		req.Body, req.ContentLength = http.NoBody, 0
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		e.err = err
+		return
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end or cut; an error here says nothing more
+	e.read(res)
+}
+
+func (e *exchange) read(res *http.Response) {
+	e.err = nil
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	e.status, e.answer, e.text = res.StatusCode, res.Header, string(text)
+	if err != nil {
+		e.err = fmt.Errorf("the answer broke off: %w", err)
+	}
+	e.decode()
+}
+
+// retryAfter is the wait that a 429 asks for (RFC 9110 section 10.2.3, in seconds).
+func retryAfter(e *exchange) (time.Duration, bool) {
+	if e.err != nil || e.status != http.StatusTooManyRequests {
+		return 0, false
+	}
+	n, err := strconv.Atoi(e.answer.Get("Retry-After"))
+	return time.Duration(n) * time.Second, err == nil && n > 0
+}
+
+func (c *client) spend(wait time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if wait > c.patience {
+		return false
+	}
+	c.patience -= wait
+	return true
+}
+
+// raw sends bytes as they are, for requests that net/http would refuse to send.
+func (c *client) raw(ctx context.Context, e *exchange) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	e.sent = time.Now()
+	defer func() { e.took = time.Since(e.sent) }()
+	conn, err := c.dial(ctx)
+	if err != nil {
+		e.err = err
+		return
+	}
+	defer func() { _ = conn.Close() }() // one request only
+	if _, err := conn.Write(c.wire(e)); err != nil {
+		e.err = err
+		return
+	}
+	e.readFrom(conn)
+}
+
+func (e *exchange) readFrom(conn net.Conn) {
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: e.method})
+	if err != nil {
+		e.err = err
+		return
+	}
+	defer func() { _ = res.Body.Close() }() // the connection is closed after it
+	e.read(res)
+}
+
+func (c *client) dial(ctx context.Context) (net.Conn, error) {
+	host := c.base.Host
+	if c.base.Port() == "" {
+		host = net.JoinHostPort(c.base.Hostname(), map[string]string{"https": "443"}[c.base.Scheme]+map[string]string{"http": "80"}[c.base.Scheme])
+	}
+	var conn net.Conn
+	var err error
+	if c.base.Scheme == "https" {
+		conn, err = (&tls.Dialer{Config: c.tls}).DialContext(ctx, "tcp", host)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
+	}
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	return conn, conn.SetDeadline(deadline)
+}
+
+// wire is e's request as HTTP/1.1 bytes, ending with the empty line.
+func (c *client) wire(e *exchange) []byte {
+	var b bytes.Buffer
+	e.header.Set("User-Agent", c.agent+" ("+e.story+")")
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", e.method, c.url(e.path).RequestURI(), c.base.Host)
+	for name, values := range e.header {
+		for _, v := range values {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
+		}
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\nConnection: close\r\n\r\n%s", len(e.body), e.body)
+	return b.Bytes()
+}
+
+// plainError says what went wrong with a connection, without addresses and layers that a reader does not need.
+func plainError(err error) string {
+	var timeout net.Error
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &dns):
+		return "the name " + dns.Name + " does not resolve"
+	case errors.As(err, &cert):
+		return "its certificate is not trusted: " + cert.Err.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer within the time-out"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the connection was closed without an answer"
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err.Error()
+	}
+	return err.Error()
+}
+
+// idleTimeout is shorter than any server's own (Node.js and uvicorn close after 5 s): a connection that the target closes just
+// as a request goes out would look like a refusal to answer.
+const idleTimeout = 2 * time.Second

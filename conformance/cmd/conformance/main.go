@@ -1,0 +1,81 @@
+// Command conformance judges any running implementation of JWT login with rotating refresh tokens, in any language, from outside.
+//
+//	conformance -target http://127.0.0.1:8080
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+)
+
+// Exit codes, for scripts.
+const (
+	exitConforms    = 0
+	exitFails       = 1
+	exitUsage       = 2
+	exitUnavailable = 3
+	exitOpen        = 4
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole command; main decides only the exit code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	verb := "run"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		verb, args = args[0], args[1:]
+	}
+	switch verb {
+	case "run":
+		return runVerb(ctx, args, getenv, stdout, stderr)
+	case "list":
+		return listVerb(args, stdout, stderr)
+	case "explain":
+		return explainVerb(args, stdout, stderr)
+	case "version":
+		_, _ = fmt.Fprintf(stdout, "conformance %s, catalogue %s\n", conformance.Version(), conformance.CatalogueDigest())
+		return exitConforms
+	case "help":
+		_, _ = fmt.Fprint(stdout, usage)
+		return exitConforms
+	}
+	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, list, explain, version and help", verb))
+}
+
+func fail(stderr io.Writer, code int, err error) int {
+	_, _ = fmt.Fprintf(stderr, "conformance: %v\n", err)
+	return code
+}
+
+// exitCode turns a run's outcome into a code.
+func exitCode(rep *conformance.Report, err error, requireAll bool) int {
+	switch {
+	case errors.Is(err, conformance.ErrUsage):
+		return exitUsage
+	case errors.Is(err, conformance.ErrUnavailable):
+		return exitUnavailable
+	case err != nil:
+		return exitInterrupted
+	case rep.Verdict == conformance.Fail:
+		return exitFails
+	case rep.Verdict == conformance.Pass, rep.Verdict == conformance.Warn:
+		if requireAll && rep.Count(conformance.NotJudged) > 0 {
+			return exitOpen
+		}
+		return exitConforms
+	}
+	return exitOpen
+}

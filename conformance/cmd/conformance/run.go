@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/report"
+)
+
+const usage = `conformance judges a running implementation of JWT login with rotating refresh tokens, in any language, from outside.
+
+  conformance -target URL [flags]     judge it (the verb run may be left out)
+  conformance list                    the stories and their checks
+  conformance explain STORY           what a story demands, why, and what to try
+  conformance version
+
+  conformance -target http://127.0.0.1:8080
+  conformance -target http://127.0.0.1:8080 -run 'reuse.*,race' -report json=report.json
+  conformance -target http://127.0.0.1:8000 -user ann@example.com:pw1 -user ben@example.com:pw2 -login /api/login -refresh /api/refresh -logout /api/logout
+
+Exit codes: 0 conforms; 1 a MUST failed; 2 wrong flags, or nothing selected; 3 the target is not available; 4 not established; 130 interrupted.
+
+Flags:
+`
+
+// command is the parsed command line of the verb run.
+type command struct {
+	opts       conformance.Options
+	reports    []string
+	advance    string
+	verbose    bool
+	noColor    bool
+	requireAll bool
+}
+
+func parse(args []string, getenv func(string) string, out io.Writer) (*command, error) {
+	c := &command{}
+	fs := flag.NewFlagSet("conformance", flag.ContinueOnError)
+	fs.SetOutput(out)
+	fs.Usage = func() { _, _ = fmt.Fprint(out, usage); fs.PrintDefaults() }
+	o := &c.opts
+	fs.StringVar(&o.Target, "target", getenv("CONFORMANCE_TARGET"), "base `URL` of the running server; or $CONFORMANCE_TARGET")
+	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
+	fs.Func("user", "`email:password` of an account at the target; give it twice, a third gets the wrong passwords; or $CONFORMANCE_USERS, separated by spaces (default: the demonstration users)", func(v string) error { return addUser(o, v) })
+	fs.Func("run", "judge only the stories that match these `patterns`, separated by commas: reuse.replay, reuse.*, or an area such as race", func(v string) error {
+		o.Run = append(o.Run, strings.Split(v, ",")...)
+		return nil
+	})
+	fs.Func("report", "also write a report: `FORMAT=FILE`; the format is json, the file - is standard output", func(v string) error {
+		if !strings.HasPrefix(v, "json=") || v == "json=" {
+			return errors.New("want json=FILE")
+		}
+		c.reports = append(c.reports, strings.TrimPrefix(v, "json="))
+		return nil
+	})
+	fs.StringVar(&o.Paths.Login, "login", "/auth/login", "`path` of the login")
+	fs.StringVar(&o.Paths.Refresh, "refresh", "/auth/refresh", "`path` of the refresh")
+	fs.StringVar(&o.Paths.Logout, "logout", "/auth/logout", "`path` of the logout")
+	fs.StringVar(&o.Paths.Me, "me", "/me", "`path` of an endpoint that wants an access token; empty: there is none")
+	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
+	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
+	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
+	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
+	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
+	fs.BoolVar(&o.AllowRemote, "allow-remote", false, "the target may be another host; a run ends sessions and sends wrong passwords there")
+	fs.BoolVar(&o.InsecureCookies, "insecure-cookies", false, "send Secure cookies over plain http to another host too")
+	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
+	fs.DurationVar(&o.RequestTimeout, "timeout", 10*time.Second, "of one request")
+	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
+	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured")
+	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected %q; flags come before, and -target names the server", fs.Arg(0))
+	}
+	if o.RaceRounds < 1 || o.RaceRounds > 1000 {
+		return nil, fmt.Errorf("-rounds %d: want 1 to 1000", o.RaceRounds)
+	}
+	return c, c.complete(getenv)
+}
+
+func (c *command) complete(getenv func(string) string) error {
+	if len(c.opts.Users) == 0 {
+		for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
+			if err := addUser(&c.opts, u); err != nil {
+				return fmt.Errorf("$CONFORMANCE_USERS: %w", err)
+			}
+		}
+	}
+	if c.advance != "" {
+		c.opts.Advance = func(ctx context.Context, d time.Duration) error {
+			cmd := exec.CommandContext(ctx, "sh", "-c", c.advance)
+			cmd.Env = append(os.Environ(), "SECONDS_TO_ADVANCE="+strconv.Itoa(int(d.Seconds())))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+func addUser(o *conformance.Options, v string) error {
+	email, password, ok := strings.Cut(v, ":")
+	if !ok || email == "" || password == "" {
+		return errors.New("want email:password")
+	}
+	o.Users = append(o.Users, conformance.User{Email: email, Password: password})
+	return nil
+}
+
+func runVerb(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	c, err := parse(args, getenv, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitConforms
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "conformance: %v\nconformance -h explains the flags\n", err)
+		return exitUsage
+	}
+	text := report.Text{W: stdout, Color: !c.noColor && terminal(stdout), Verbose: c.verbose, Rerun: rerun(args)}
+	for _, file := range c.reports {
+		if file == "-" {
+			text.W = stderr // standard output belongs to the report
+		}
+	}
+	c.opts.Progress = text.Line
+	rep, err := conformance.Run(ctx, c.opts)
+	if rep == nil {
+		return fail(stderr, exitCode(nil, err, false), err)
+	}
+	text.Summary(rep)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "conformance: interrupted; what stands above was judged until then\n")
+	}
+	for _, file := range c.reports {
+		if werr := write(file, stdout, rep); werr != nil {
+			return fail(stderr, exitUsage, werr)
+		}
+	}
+	return exitCode(rep, err, c.requireAll)
+}
+
+func write(file string, stdout io.Writer, rep *conformance.Report) error {
+	if file == "-" {
+		return report.JSON(stdout, rep)
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	if err := report.JSON(f, rep); err != nil {
+		_ = f.Close() // the first error says it
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	return f.Close()
+}
+
+// rerun is this command line without its -run and -report, and without passwords.
+func rerun(args []string) string {
+	line := "conformance"
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch name {
+		case "run", "report", "user":
+			if !joined {
+				i++
+			}
+			if name == "user" {
+				line += " -user EMAIL:PASSWORD"
+			}
+		default:
+			line += " " + args[i]
+		}
+	}
+	return line + " -run"
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

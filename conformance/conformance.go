@@ -1,0 +1,207 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options say what to judge and with what. The zero value of each field has a sane meaning.
+type Options struct {
+	Target       string // base URL of the running implementation
+	ExpiryTarget string // base URL of a second instance with short lifetimes, for the stories that must see tokens expire; empty: Target, where its lifetimes allow
+	Users        []User // two accounts that exist; a third, if given, is the only one that gets wrong passwords. Empty: DemoUsers, on loopback only
+	Paths        Paths  // empty: the kit's contract
+
+	Run []string // patterns of story IDs (path.Match) to judge; empty: all
+
+	Advance       func(context.Context, time.Duration) error // moves the target's clock forward; nil: wait in real time
+	SessionMaxTTL time.Duration                              // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given
+	Leeway        time.Duration                              // for which the target still accepts an expired token; the contract's is 0
+	MaxWait       time.Duration                              // the longest that the run waits in real time for tokens to expire; 0: 60 s
+
+	Production      bool // the target runs as in production, so its cookies must be Secure although this is plain http
+	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
+	AllowRemote     bool // the target may be another host: the run ends sessions and sends wrong passwords there
+
+	RaceRounds     int           // 0: 8
+	RequestTimeout time.Duration // 0: 10 s
+	StoryTimeout   time.Duration // of one story, waits excluded; 0: 60 s
+
+	Progress func(StoryResult) // called after each story; nil: nobody listens
+
+	skipPreflight bool
+	_             struct{}
+}
+
+// DemoUsers are the accounts that the reference server's seed-user makes.
+func DemoUsers() []User {
+	return []User{{"alice@example.com", "alice-demo-password"}, {"bob@example.com", "bob-demo-password"}}
+}
+
+// Errors that say why there is no verdict at all.
+var (
+	ErrUsage       = errors.New("usage")              // the options are wrong, or select nothing
+	ErrUnavailable = errors.New("target unavailable") // the target does not answer, or its login does not work
+)
+
+// run is the state of one run. Stories run one at a time, so it needs no lock.
+type run struct {
+	opts           Options
+	clock          *clock
+	secrets        *secrets
+	all            []*exchange
+	exchanges      int
+	passwordChecks int
+	scenes         []*Scene
+}
+
+// Run judges the target and returns the report. An error means that nothing could be judged: it wraps [ErrUsage] or
+// [ErrUnavailable]. When ctx ends, Run returns what is known by then, with ctx's cause as the error.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	o, selected, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
+	for _, u := range o.Users {
+		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
+	}
+	started := time.Now()
+	main, err := r.open(ctx, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer main.client.close()
+	expiry := main
+	if o.ExpiryTarget != "" {
+		if expiry, err = r.open(ctx, o.ExpiryTarget); err != nil {
+			return nil, err
+		}
+		defer expiry.client.close()
+	}
+	r.play(ctx, main, expiry, selected)
+	report := r.report(main, expiry, started)
+	if ctx.Err() != nil {
+		return report, context.Cause(ctx)
+	}
+	return report, nil
+}
+
+// complete fills in defaults and says everything that is wrong in one error.
+func (o Options) complete() (Options, []Scenario, error) {
+	var wrong []string
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.MaxWait, time.Minute)
+	def(&o.RequestTimeout, 10*time.Second)
+	def(&o.StoryTimeout, time.Minute)
+	if o.RaceRounds == 0 {
+		o.RaceRounds = 8
+	}
+	if o.Advance != nil {
+		def(&o.SessionMaxTTL, 90*24*time.Hour)
+	}
+	if o.Paths == (Paths{}) {
+		o.Paths = Paths{Login: "/auth/login", Refresh: "/auth/refresh", Logout: "/auth/logout", Me: "/me"}
+	}
+	if o.Target == "" {
+		wrong = append(wrong, "no target: give the base URL of a running server, for example -target http://127.0.0.1:8080")
+	}
+	for _, t := range []string{o.Target, o.ExpiryTarget} {
+		if t == "" {
+			continue
+		}
+		u, err := url.Parse(t)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+			wrong = append(wrong, fmt.Sprintf("target %q is not an http or https URL such as http://127.0.0.1:8080", t))
+		case !loopback(u) && !o.AllowRemote:
+			wrong = append(wrong, fmt.Sprintf("target %s is another host: a run ends sessions and sends wrong passwords there; if that is yours and meant, say -allow-remote", u.Host))
+		case !loopback(u) && len(o.Users) == 0:
+			wrong = append(wrong, "the demonstration users are for this machine only: name two accounts of the target with -user email:password, twice")
+		}
+	}
+	if len(o.Users) == 0 {
+		o.Users = DemoUsers()
+	}
+	if len(o.Users) < 2 {
+		wrong = append(wrong, "one user is not enough: a session of another user is the control of every story; give -user email:password twice")
+	}
+	selected, err := Select(o.Run)
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if wrong != nil {
+		return o, nil, fmt.Errorf("%w: %s", ErrUsage, strings.Join(wrong, "\n  "))
+	}
+	return o, selected, nil
+}
+
+// Select returns the stories that match any of the patterns, in teaching order; none at all: every story. A pattern that matches
+// nothing is an error that names the nearest IDs, since a run that judged nothing must not look green.
+func Select(patterns []string) ([]Scenario, error) {
+	all := Scenarios()
+	if len(patterns) == 0 {
+		return all, nil
+	}
+	var selected []Scenario
+	used := map[string]bool{}
+	for _, s := range all {
+		hit := false
+		for _, p := range patterns {
+			if ok, err := path.Match(p, s.ID); err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", p, err)
+			} else if ok || p == s.Area() {
+				hit, used[p] = true, true
+			}
+		}
+		if hit {
+			selected = append(selected, s)
+		}
+	}
+	for _, p := range patterns {
+		if !used[p] {
+			return nil, fmt.Errorf("no story matches %q; nearest: %s", p, strings.Join(Nearest(p), ", "))
+		}
+	}
+	return selected, nil
+}
+
+// Nearest returns the three story IDs that look most like the given one.
+func Nearest(id string) []string {
+	var ids []string
+	for _, s := range Scenarios() {
+		ids = append(ids, s.ID)
+	}
+	slices.SortStableFunc(ids, func(a, b string) int { return distance(id, a) - distance(id, b) })
+	return ids[:3]
+}
+
+// distance is Levenshtein's, over bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, cost)
+		}
+	}
+	return row[len(b)]
+}

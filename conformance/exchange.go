@@ -1,0 +1,163 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// exchange is one request and its answer, recorded before it is judged. It holds raw secrets; only a [Step] leaves the package.
+type exchange struct {
+	n         int    // position in the run
+	story     string // ID
+	who       string // the actor
+	call      string // login, refresh, logout, me, or what a story calls it
+	note      string // what is special about it
+	presented *token // the token that the request carried, if the suite knows it
+	genuine   bool   // refresh: a cookie with a known, unaltered token went along
+	method    string
+	path      string
+	header    http.Header
+	body      string
+
+	status   int
+	answer   http.Header
+	text     string // the answer's body, at most maxBody bytes
+	err      error  // no answer
+	sent     time.Time
+	took     time.Duration
+	json     map[string]any // the answer's body, if it is a JSON object; numbers as json.Number
+	cookies  []setCookie    // every Set-Cookie of the answer
+	refresh  *token         // what the answer brought
+	access   *token
+	password bool // cost the target a password check
+}
+
+const maxBody = 1 << 20
+
+func (e *exchange) decode() {
+	d := json.NewDecoder(bytes.NewReader([]byte(e.text)))
+	d.UseNumber()
+	if d.Decode(&e.json) != nil {
+		e.json = nil
+	}
+	for _, line := range e.answer.Values("Set-Cookie") {
+		e.cookies = append(e.cookies, parseSetCookie(line))
+	}
+}
+
+// member returns a string member of the JSON answer.
+func (e *exchange) member(name string) string {
+	s, _ := e.json[name].(string)
+	return s
+}
+
+// cookie returns the Set-Cookie lines of one name.
+func (e *exchange) cookie(name string) []setCookie {
+	var found []setCookie
+	for _, c := range e.cookies {
+		if c.Name == name {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// now is the target's clock if its answer said so, else ours.
+func (e *exchange) now() time.Time {
+	if t, err := http.ParseTime(e.answer.Get("Date")); err == nil {
+		return t
+	}
+	return e.sent
+}
+
+// accepted: the call did what it is for. A login and a refresh bring an access token.
+func (e *exchange) accepted() bool {
+	if e.err != nil || e.status < 200 || e.status > 299 {
+		return false
+	}
+	return e.call != "login" && e.call != "refresh" || e.access != nil
+}
+
+// refused: the target said no, for the client's reasons, and gave nothing away. Too many requests, a time-out and a fault of
+// the target's own are no refusals.
+func (e *exchange) refused() bool {
+	return e.err == nil && e.status >= 300 && e.status < 500 && e.status != http.StatusTooManyRequests &&
+		e.status != http.StatusRequestTimeout && e.refresh == nil && e.access == nil
+}
+
+// got says in a few words what came.
+func (e *exchange) got() string {
+	if e.err != nil {
+		return "no answer: " + plainError(e.err)
+	}
+	s := fmt.Sprintf("%d", e.status)
+	if e.refresh != nil {
+		s += " " + e.refresh.pseudonym()
+	}
+	if e.access != nil {
+		s += " " + e.access.pseudonym()
+	}
+	if e.refresh == nil && e.access == nil && e.status >= 400 {
+		if d := e.member("detail") + e.member("error") + e.member("message"); d != "" && len(d) < 80 {
+			s += " " + d
+		}
+	}
+	return s
+}
+
+// did says in a few words what was asked.
+func (e *exchange) did() string {
+	s := e.call
+	if e.presented != nil && !strings.Contains(e.note, "‹") {
+		s += " " + e.presented.pseudonym()
+	}
+	if e.note != "" {
+		s += " (" + e.note + ")"
+	}
+	return s
+}
+
+// Step is an exchange as reports show it: every secret replaced by its pseudonym.
+type Step struct {
+	N       int     `json:"n"`
+	Who     string  `json:"who"`
+	Did     string  `json:"did"`
+	Got     string  `json:"got"`
+	Mark    string  `json:"mark,omitempty"` // ok, or what was wanted instead
+	Story   string  `json:"story,omitempty"`
+	Request string  `json:"request"`
+	Answer  string  `json:"answer,omitempty"`
+	Took    float64 `json:"ms"`
+}
+
+// requestText and answerText are the exchange on the wire, headers in a stable order, bodies cut.
+func (e *exchange) requestText() string {
+	return fmt.Sprintf("%s %s\n%s\n%s", e.method, e.path, headerText(e.header), cut(e.body))
+}
+
+func (e *exchange) answerText() string {
+	if e.err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d %s\n%s\n%s", e.status, http.StatusText(e.status), headerText(e.answer), cut(e.text))
+}
+
+func headerText(h http.Header) string {
+	var b bytes.Buffer
+	_ = h.Write(&b) // a buffer does not fail
+	return strings.ReplaceAll(b.String(), "\r\n", "\n")
+}
+
+const shownBody = 2000
+
+func cut(s string) string {
+	s = strings.ToValidUTF8(s, "�")
+	if len(s) > shownBody {
+		return s[:shownBody] + fmt.Sprintf("… (%d bytes)", len(s))
+	}
+	return s
+}

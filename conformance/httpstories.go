@@ -1,0 +1,255 @@
+package conformance
+
+import (
+	"net/http"
+	"strings"
+)
+
+func httpAnswers() Scenario {
+	return Scenario{
+		ID: "http.answers", Title: "Every answer is one of the contract's", Level: Must, Stage: 9,
+		Refs: []Ref{requiredBy("RFC 9110", "§15"), motivatedBy("RFC 9457", "§3")},
+		Why:  "a client can only act on what it was promised; a 500 for its own mistake makes it try again for ever",
+		Hint: "one table from the domain's errors to statuses; everything unknown is logged and answered 503",
+		Checks: []Check{
+			{Slug: "no-5xx", Text: "no request of the run is answered with 5xx, but 503"},
+			{Slug: "answered", Text: "every request is answered within the time-out"},
+			{Slug: "retry-after", Text: "every 503 and 429 carries Retry-After", Level: Should},
+			{Slug: "status-401", Text: "every refused refresh token is answered with 401"},
+			{Slug: "challenge", Text: "every 401 carries WWW-Authenticate", Level: Should},
+			{Slug: "no-redirect", Text: "no call is answered with a redirect"},
+			{Slug: "error-type", Text: "every 4xx of the three calls is application/problem+json or application/json", Level: Should},
+			{Slug: "no-tokens", Text: "no refusal carries a token"},
+		},
+		Run: func(s *Scene) {
+			v := s.Victim.SignIn()
+			v.RefreshRaw("garbage", "garbage")
+			v.Rotate()
+			s.Control()
+			v.Keep()
+		},
+		Observe: func(s *Scene, e *exchange) {
+			if e.err != nil {
+				s.Check("answered", e, s.ctx.Err() != nil || len(e.body) > 1<<16 || e.call == "raw", "an answer", "")
+				return
+			}
+			s.Check("answered", e, true, "", "")
+			s.Check("no-5xx", e, e.status < 500 || e.status == http.StatusServiceUnavailable, "below 500", "")
+			if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
+				s.Check("retry-after", e, e.answer.Get("Retry-After") != "", "Retry-After", "none")
+			}
+			if e.call == "raw" || e.call == "options" {
+				return
+			}
+			s.Check("no-redirect", e, e.status < 300 || e.status > 399, "no redirect", "")
+			if e.status == http.StatusUnauthorized {
+				s.Check("challenge", e, e.answer.Get("WWW-Authenticate") != "", "WWW-Authenticate", "none")
+			}
+			if e.plainRefresh() && e.refused() {
+				s.Check("status-401", e, e.status == http.StatusUnauthorized, "401", "")
+			}
+			if e.status >= 400 && e.status < 500 {
+				s.Check("no-tokens", e, e.refresh == nil && e.access == nil, "no token", "")
+				if e.call != "me" && e.method == http.MethodPost && len(e.body) < 1<<16 {
+					t, _, _ := strings.Cut(e.answer.Get("Content-Type"), ";")
+					s.Check("error-type", e, strings.HasSuffix(t, "json"), "application/problem+json", t)
+				}
+			}
+		},
+	}
+}
+
+// plainRefresh is a refresh as any client makes it, with whatever token: what may be wrong with it is the token alone.
+func (e *exchange) plainRefresh() bool {
+	cookie := e.header.Get("Cookie")
+	return e.call == "refresh" && e.method == http.MethodPost && e.header.Get("Origin") == "" && e.body == "" &&
+		!strings.Contains(e.path, "?") && len(cookie) < 4096 && cookieOctets(strings.NewReplacer(";", "", " ", "", `"`, "").Replace(cookie))
+}
+
+func httpSecrecy() Scenario {
+	return Scenario{
+		ID: "http.secrecy", Title: "Tokens are only where they belong", Level: Must, Stage: 9,
+		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "3.3.4, 16.2.5"), motivatedBy("the kit's contract", "tokens never travel in a URL, nor in a body")},
+		Why:  "an HttpOnly cookie is for nothing when the same token stands in the body, where any script reads it",
+		Hint: "put the refresh token into Set-Cookie and nowhere else; never echo input in an error",
+		Checks: []Check{
+			{Slug: "not-in-body", Text: "no refresh token stands in a body"},
+			{Slug: "not-in-header", Text: "no refresh token stands in a header but Set-Cookie"},
+			{Slug: "not-readable", Text: "no refresh token stands in a second cookie"},
+			{Slug: "no-echo", Text: "no refusal repeats the token or password that it refuses"},
+			{Slug: "no-internals", Text: "no refusal shows SQL, a stack trace or a file"},
+		},
+		Run: func(s *Scene) { s.Victim.SignIn().Rotate(); s.Control(); s.Victim.Keep() },
+		Observe: func(s *Scene, e *exchange) {
+			if e.err != nil {
+				return
+			}
+			body, headers, cookies := true, true, true
+			for _, t := range []*token{e.refresh, e.presented} {
+				if t == nil || t.kind != 'R' {
+					continue
+				}
+				body = body && !strings.Contains(e.text, t.value)
+				for name, values := range e.answer {
+					headers = headers && (name == "Set-Cookie" || !strings.Contains(strings.Join(values, "\n"), t.value))
+				}
+				for _, c := range e.cookies {
+					cookies = cookies && (c.Name == s.target.cookieName || !strings.Contains(c.Value, t.value))
+				}
+			}
+			s.Check("not-in-body", e, body || e.status >= 400, "in Set-Cookie only", "in the body")
+			s.Check("not-in-header", e, headers, "in Set-Cookie only", "in another header")
+			s.Check("not-readable", e, cookies, "in "+s.target.cookieName+" only", "in another cookie")
+			if e.status < 400 {
+				return
+			}
+			echo := e.presented != nil && strings.Contains(e.text, e.presented.value)
+			for _, u := range s.target.users {
+				echo = echo || len(u.Password) > 5 && strings.Contains(e.text, u.Password)
+			}
+			if _, value, ok := strings.Cut(e.header.Get("Cookie"), "="); ok && len(value) > 20 {
+				echo = echo || strings.Contains(e.text, value)
+			}
+			s.Check("no-echo", e, !echo, "nothing of the request's secrets", "the token or password")
+			s.Check("no-internals", e, !internals(e.text), "nothing of the inside", "SQL, a stack trace or a file")
+		},
+	}
+}
+
+// internals finds what only an unhandled error shows.
+func internals(text string) bool {
+	for _, mark := range []string{"Traceback (most recent", "goroutine ", "SQLSTATE", "SELECT ", "INSERT INTO", "UPDATE ", "Exception in thread", "\tat ", "    at ", "node_modules", ".go:", ".py\"", ".java:", "site-packages", "duplicate key", "Duplicate entry"} {
+		if strings.Contains(text, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+func httpCaching() Scenario {
+	return Scenario{
+		ID: "http.caching", Title: "No cache keeps an answer with tokens", Level: Must, Stage: 9,
+		Refs: []Ref{requiredBy("RFC 6749", "§5.1"), requiredBy("RFC 9111", "§5.2.2.5")},
+		Why:  "a proxy, or the browser's back button, hands out somebody's tokens",
+		Hint: "Cache-Control: no-store on every answer below /auth",
+		Checks: []Check{
+			{Slug: "tokens", Text: "every answer with tokens says Cache-Control: no-store"},
+			{Slug: "logout", Text: "so does that of a logout", Level: Should},
+			{Slug: "refusals", Text: "so does every refusal of login and refresh", Level: Should},
+		},
+		Run: func(s *Scene) {
+			v := s.Victim.SignIn()
+			v.RefreshRaw("garbage", "garbage")
+			v.Rotate()
+			v.logoutRaw("garbage", "garbage")
+			s.Control()
+			v.Keep()
+		},
+		Observe: func(s *Scene, e *exchange) {
+			if e.err != nil || e.method != http.MethodPost {
+				return
+			}
+			noStore := strings.Contains(strings.ToLower(strings.Join(e.answer.Values("Cache-Control"), ",")), "no-store")
+			slug := ""
+			switch {
+			case e.access != nil || e.refresh != nil:
+				slug = "tokens"
+			case e.call == "logout" && e.accepted():
+				slug = "logout"
+			case (e.call == "login" || e.call == "refresh") && e.status >= 400 && e.status < 500 && len(e.body) < 1<<16:
+				slug = "refusals"
+			default:
+				return
+			}
+			s.Check(slug, e, noStore, "Cache-Control: no-store", e.answer.Get("Cache-Control"))
+		},
+	}
+}
+
+func httpOneAnswer() Scenario {
+	return Scenario{
+		ID: "http.one-answer", Title: "Every refresh token that is no good gets the same answer", Level: Should, Stage: 9,
+		Refs: []Ref{motivatedBy("the kit's contract", "one answer for missing, unknown, rotated, revoked, expired, malformed")},
+		Why:  "an answer that says “reused” tells the thief that he was noticed, and one that says “unknown” that a guess was none",
+		Hint: "one error for all; the reason goes to the log",
+		Checks: []Check{
+			{Slug: "status", Text: "missing, malformed, rotated and revoked have the same status", Level: Must},
+			{Slug: "rotated", Text: "a rotated token gets the answer of a malformed one"},
+			{Slug: "revoked", Text: "so does the token of a family that was ended"},
+			{Slug: "logged-out", Text: "so does one that was logged out"},
+			{Slug: "missing", Text: "so does a request without a cookie"},
+		},
+		Run: func(s *Scene) {
+			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
+			malformed := v.RefreshRaw("garbage", "malformed")
+			missing := v.send(v.call("refresh", "no cookie"))
+			old := v.Rotate()
+			rotated := v.RefreshWith(old, "rotated")
+			revoked := v.RefreshWith(v.refresh, "revoked")
+			b.Logout()
+			out := b.RefreshWith(b.refresh, "logged out")
+			for slug, e := range map[string]*exchange{"missing": missing, "rotated": rotated, "revoked": revoked, "logged-out": out} {
+				if !e.refused() {
+					s.Skip(slug, "it was not refused")
+					continue
+				}
+				s.Check("status", e, e.status == malformed.status, malformed.got(), "")
+				s.Check(slug, e, sameAnswer(malformed, e), "the answer to a malformed token", "another body")
+			}
+			s.Control()
+		},
+	}
+}
+
+func httpMethods() Scenario {
+	cases := []struct {
+		slug, call, method, text string
+		level                    Level
+	}{
+		{"refresh-get", "refresh", "GET", "GET does not refresh", Must},
+		{"refresh-head", "refresh", "HEAD", "HEAD does not refresh", Must},
+		{"refresh-put", "refresh", "PUT", "PUT does not refresh", Should},
+		{"refresh-delete", "refresh", "DELETE", "DELETE does not refresh", Should},
+		{"logout-get", "logout", "GET", "GET does not log out", Must},
+		{"login-get", "login", "GET", "GET does not log in", Must},
+	}
+	sc := Scenario{
+		ID: "http.methods", Title: "Only POST changes anything", Level: Must, Stage: 9,
+		Refs: []Ref{requiredBy("RFC 9110", "§9.2.1, §15.5.6")},
+		Why:  "browsers, proxies and link previews repeat and prefetch GET: each consumes a token, or signs somebody out",
+		Hint: "register the routes for POST alone; answer the rest with 405 and Allow",
+		Checks: []Check{
+			{Slug: "override", Text: "X-HTTP-Method-Override does not turn GET into POST"},
+			{Slug: "allow", Text: "a 405 names POST in Allow", Level: Should},
+			{Slug: "untouched", Text: "after all of it the session lives and the token was not consumed"},
+		},
+	}
+	for _, c := range cases {
+		sc.Checks = append(sc.Checks, Check{Slug: c.slug, Text: c.text, Level: c.level})
+	}
+	sc.Run = func(s *Scene) {
+		v := s.Victim.SignIn()
+		send := func(call, method, override string) *exchange {
+			e := v.held(call, v.refresh)
+			e.method, e.note = method, method
+			if override != "" {
+				e.note += " with X-HTTP-Method-Override"
+				e.header.Set("X-HTTP-Method-Override", override)
+			}
+			return s.Attacker.send(e)
+		}
+		for _, c := range cases {
+			e := send(c.call, c.method, "")
+			s.Refused(c.slug, e)
+			if e.status == http.StatusMethodNotAllowed {
+				s.Check("allow", e, strings.Contains(e.answer.Get("Allow"), "POST"), "Allow: POST", e.answer.Get("Allow"))
+			}
+		}
+		s.Refused("override", send("refresh", "GET", "POST"))
+		alive := v.Refresh()
+		s.Check("untouched", alive, alive.accepted(), "200", "")
+		s.Control()
+		v.Keep()
+	}
+	return sc
+}

@@ -1,0 +1,297 @@
+package conformance
+
+import (
+	"net/http"
+	"strings"
+)
+
+func loginSuccess() Scenario {
+	return Scenario{
+		ID: "login.success", Title: "The right password earns an access token and a refresh cookie", Level: Must, Stage: 1,
+		Refs: []Ref{motivatedBy("RFC 6749", "§5.1"), requiredBy("RFC 9110", "§8.3")},
+		Why:  "every client is written against this answer; a member that is missing or has another type breaks them all",
+		Hint: `answer 200 with {"access_token": "…", "token_type": "Bearer", "expires_in": 900} and set the refresh cookie`,
+		Checks: []Check{
+			{Slug: "status", Text: "the answer is 200"},
+			{Slug: "access-token", Text: "access_token is a non-empty string"},
+			{Slug: "token-type", Text: `token_type is "Bearer", in any case`},
+			{Slug: "expires-in", Text: "expires_in is a positive whole number of seconds"},
+			{Slug: "content-type", Text: "the answer says that it is application/json"},
+			{Slug: "refresh-cookie", Text: "exactly one refresh cookie is set"},
+			{Slug: "session-works", Text: "the new session can be refreshed"},
+		},
+		Run: func(s *Scene) {
+			e := s.Victim.Login()
+			s.Accepted("access-token", e)
+			s.Check("status", e, e.status == http.StatusOK, "200", "")
+			s.Check("token-type", e, strings.EqualFold(e.member("token_type"), "Bearer"), "Bearer", e.member("token_type"))
+			_, whole := e.expiresIn()
+			s.Check("expires-in", e, whole, "a JSON number such as 900", "")
+			s.Check("content-type", e, strings.HasPrefix(e.answer.Get("Content-Type"), "application/json"), "application/json", e.answer.Get("Content-Type"))
+			set := e.cookie(s.target.cookieName)
+			s.Check("refresh-cookie", e, len(set) == 1 && e.refresh != nil, "one Set-Cookie "+s.target.cookieName, "")
+			if e.refresh != nil {
+				s.Check("session-works", e, s.Victim.Refresh().accepted(), "refresh: 200", "refused")
+			}
+			s.Control()
+			s.Victim.Keep()
+		},
+	}
+}
+
+// expiresIn reads the member; false unless it is a positive JSON integer (RFC 6749 section 5.1 has it in seconds).
+func (e *exchange) expiresIn() (int64, bool) {
+	n, ok := e.json["expires_in"].(interface{ Int64() (int64, error) })
+	if !ok {
+		return 0, false
+	}
+	i, err := n.Int64()
+	return i, err == nil && i > 0
+}
+
+func loginWrongPassword() Scenario {
+	return Scenario{
+		ID: "login.wrong-password", Title: "A wrong password and an unknown user get the same refusal", Level: Must, Stage: 1,
+		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "6.3.8"), requiredBy("RFC 9110", "§15.5.2")},
+		Why:  "an answer that differs tells anyone which addresses have an account",
+		Hint: "one answer for both, made in one place; hash a dummy password for an unknown user",
+		Checks: []Check{
+			{Slug: "refused", Text: "a wrong password is refused"},
+			{Slug: "unknown-refused", Text: "an unknown user is refused"},
+			{Slug: "status-401", Text: "both refusals are 401"},
+			{Slug: "same-status", Text: "both refusals have the same status"},
+			{Slug: "same-body", Text: "both refusals have the same body"},
+			{Slug: "same-headers", Text: "both refusals have the same header names"},
+			{Slug: "no-cookie", Text: "a refused login sets no refresh cookie"},
+			{Slug: "right-after", Text: "the right password still works after a wrong one"},
+		},
+		Run: func(s *Scene) {
+			a := s.actor("guesser", s.wrongUser())
+			wrong := a.LoginAs(a.user.Email, "not-the-"+a.user.Password, "wrong password")
+			unknown := a.LoginAs("nobody-"+a.user.Email, "not-the-"+a.user.Password, "unknown user")
+			s.Refused("refused", wrong)
+			s.Refused("unknown-refused", unknown)
+			s.Check("status-401", wrong, wrong.status == 401 && unknown.status == 401, "401", wrong.got()+" and "+unknown.got())
+			s.Check("same-status", unknown, wrong.status == unknown.status, wrong.got(), unknown.got())
+			s.Check("same-body", unknown, sameAnswer(wrong, unknown), "the body of the wrong password's refusal", "another body")
+			s.Check("same-headers", unknown, headerNames(wrong) == headerNames(unknown), headerNames(wrong), headerNames(unknown))
+			s.Check("no-cookie", wrong, !s.brought(wrong) && !s.brought(unknown), "no Set-Cookie with a value", "")
+			right := a.Login()
+			s.Check("right-after", right, right.accepted(), "200", "")
+			s.Control()
+			if right.accepted() && right.refresh != nil {
+				a.Keep()
+			}
+		},
+	}
+}
+
+// wrongUser is the account that gets wrong passwords: the third, if there is one, so that a lock on it harms no other story.
+func (s *Scene) wrongUser() User { return s.target.users[min(2, len(s.target.users)-1)] }
+
+// brought reports whether an answer set the refresh cookie to a value.
+func (s *Scene) brought(e *exchange) bool {
+	for _, c := range e.cookie(s.target.cookieName) {
+		if c.Value != "" && !c.deletes(e.now()) {
+			return true
+		}
+	}
+	return false
+}
+
+func loginOddPasswords() Scenario {
+	cases := []struct{ slug, text, note string }{
+		{"empty", "an empty password is refused", "empty password"},
+		{"case-flipped", "the password with its case flipped is refused", "password in the other case"},
+		{"space-added", "the password with a space behind it is refused", "password and a space"},
+		{"nul-tail", "the password with a NUL and more behind it is refused", "password, NUL and a tail"},
+		{"long", "a password of 100 bytes is refused without an error", "100 bytes"},
+		{"very-long", "a password of 4,096 bytes is refused without an error", "4,096 bytes"},
+	}
+	sc := Scenario{
+		ID: "login.odd-passwords", Title: "Nothing but the exact password logs in", Level: Must, Stage: 1,
+		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "6.2.8"), motivatedBy("NIST SP 800-63B", "§5.1.1.2")},
+		Why:  "a comparison that trims, folds or cuts makes one account open to many passwords; bcrypt cuts at 72 bytes and many bindings at NUL",
+		Hint: "compare the bytes as they came; refuse more than 72 bytes before hashing and before comparing",
+		Checks: []Check{
+			{Slug: "exact-works", Text: "the exact password logs in"},
+		},
+	}
+	for _, c := range cases {
+		sc.Checks = append(sc.Checks, Check{Slug: c.slug, Text: c.text})
+	}
+	sc.Run = func(s *Scene) {
+		a := s.actor("guesser", s.wrongUser())
+		p := a.user.Password
+		flipped := strings.Map(flipCase, p)
+		variants := []string{"", flipped, p + " ", p + "\x00tail", strings.Repeat("x", 100), strings.Repeat("x", 4096)}
+		for i, c := range cases {
+			if variants[i] == p {
+				s.Skip(c.slug, "the password has no letters")
+				continue
+			}
+			s.Refused(c.slug, a.LoginAs(a.user.Email, variants[i], c.note))
+		}
+		e := a.Login()
+		s.Check("exact-works", e, e.accepted(), "200", "")
+		s.Control()
+		if e.accepted() && e.refresh != nil {
+			a.Keep()
+		}
+	}
+	return sc
+}
+
+func flipCase(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z':
+		return r - 'a' + 'A'
+	case r >= 'A' && r <= 'Z':
+		return r - 'A' + 'a'
+	}
+	return r
+}
+
+func loginMalformed() Scenario {
+	cases := []struct{ slug, text, body string }{
+		{"no-body", "a login without a body is refused", ""},
+		{"cut-json", "a cut-off JSON body is refused", `{"email":"a@example.com","passw`},
+		{"array", "a JSON array is refused", `[]`},
+		{"null", "a JSON null is refused", `null`},
+		{"missing-password", "a body without password is refused", `{"email":"alice@example.com"}`},
+		{"null-password", "a password of null is refused", `{"email":"alice@example.com","password":null}`},
+		{"number-email", "an e-mail that is a number is refused", `{"email":1,"password":"x"}`},
+		{"object-password", "a password that is an object is refused", `{"email":"alice@example.com","password":{"$ne":""}}`},
+		{"deep", "deep nesting is refused", `{"email":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `,"password":"x"}`},
+		{"megabyte", "a body of a megabyte is refused", `{"email":"` + strings.Repeat("a", 1<<20) + `","password":"x"}`},
+		{"invalid-utf8", "a body that is not UTF-8 is refused", "{\"email\":\"\xff\xfe@example.com\",\"password\":\"x\"}"},
+	}
+	sc := Scenario{
+		ID: "login.malformed", Title: "A malformed login is the client's error, and answered", Level: Must, Stage: 1,
+		Refs: []Ref{requiredBy("RFC 9110", "§15.5"), requiredBy("RFC 8259", "§8.1")},
+		Why:  "an unhandled exception is a 500 that pages someone at night, and often a stack trace for the attacker",
+		Hint: "decode strictly, limit the size first, answer 400, 413 or 422",
+		Checks: []Check{
+			{Slug: "alive", Text: "the server still serves afterwards"},
+		},
+	}
+	for _, c := range cases {
+		sc.Checks = append(sc.Checks, Check{Slug: c.slug, Text: c.text})
+	}
+	sc.Run = func(s *Scene) {
+		for _, c := range cases {
+			e := s.Attacker.LoginBody(c.body, "application/json", c.slug)
+			s.refusedOrCut(c.slug, e)
+		}
+		alive := s.Victim.SignIn().Refresh()
+		s.Check("alive", alive, alive.accepted(), "200", "")
+		s.Control()
+		s.Victim.Keep()
+	}
+	return sc
+}
+
+// refusedOrCut is Refused for requests that a server may answer by closing the connection, as it may a body that it does not want to read.
+func (s *Scene) refusedOrCut(slug string, e *exchange) {
+	if e.err != nil && s.ctx.Err() == nil && len(e.body) > 1<<16 {
+		s.record(slug, Pass, e, "", "")
+		s.refusals++
+		return
+	}
+	s.Refused(slug, e)
+}
+
+func loginContentType() Scenario {
+	return Scenario{
+		ID: "login.content-type", Title: "Only JSON that says so logs in", Level: Must, Stage: 1,
+		Refs: []Ref{motivatedBy("RFC 9110", "§15.5.16"), motivatedBy("Fetch Standard", "CORS-safelisted content types")},
+		Why:  "a cross-site form can send text/plain without asking; it signs the victim into the attacker's account",
+		Hint: "refuse any Content-Type but application/json with 415, before reading the body",
+		Checks: []Check{
+			{Slug: "text-plain", Text: "JSON sent as text/plain is refused"},
+			{Slug: "form", Text: "JSON sent as application/x-www-form-urlencoded is refused"},
+			{Slug: "none", Text: "a body without Content-Type is refused", Level: Should},
+			{Slug: "charset", Text: "application/json; charset=utf-8 is accepted"},
+		},
+		Run: func(s *Scene) {
+			u := s.Victim.user
+			body := `{"email":` + quote(u.Email) + `,"password":` + quote(u.Password) + `}`
+			s.Refused("text-plain", s.Attacker.LoginBody(body, "text/plain", "as text/plain"))
+			s.Refused("form", s.Attacker.LoginBody(body, "application/x-www-form-urlencoded", "as a form"))
+			s.Refused("none", s.Attacker.LoginBody(body, "", "without Content-Type"))
+			s.Accepted("charset", s.Victim.LoginBody(body, "application/json; charset=utf-8", "with a charset"))
+			s.Control()
+			s.Victim.Keep()
+		},
+	}
+}
+
+func loginIndependent() Scenario {
+	return Scenario{
+		ID: "login.independent", Title: "Logins at the same moment are sessions of their own", Level: Must, Stage: 1,
+		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.2.3")},
+		Why:  "a token made from user and second collides: one login fails, or two devices share a session and each other's end",
+		Hint: "draw each token from a CSPRNG, at least 128 bits",
+		Checks: []Check{
+			{Slug: "all-accepted", Text: "three logins of one user at once all succeed"},
+			{Slug: "tokens-differ", Text: "each has a refresh token of its own"},
+			{Slug: "access-differ", Text: "each has an access token of its own"},
+			{Slug: "each-works", Text: "each session can be refreshed"},
+		},
+		Run: func(s *Scene) {
+			var held []*exchange
+			u := s.Victim.user
+			for range 3 {
+				e := s.Victim.call("login", "racing")
+				e.header.Set("Content-Type", "application/json")
+				e.body, e.password = `{"email":`+quote(u.Email)+`,"password":`+quote(u.Password)+`}`, true
+				held = append(held, e)
+			}
+			arrived, _ := s.race(held...)
+			refresh, access, ok := map[*token]bool{}, map[*token]bool{}, true
+			for _, e := range arrived {
+				ok = ok && s.Check("all-accepted", e, e.accepted() && e.refresh != nil, "200 with tokens", "")
+				refresh[e.refresh], access[e.access] = true, true
+			}
+			if !ok {
+				return
+			}
+			s.Check("tokens-differ", arrived[2], len(refresh) == 3, "three refresh tokens", "the same one twice")
+			s.Check("access-differ", arrived[2], len(access) == 3, "three access tokens", "the same one twice")
+			for _, e := range arrived {
+				a := s.actor("victim", u)
+				again := a.RefreshWith(e.refresh, "")
+				if s.Check("each-works", again, again.accepted(), "200", "") && again.rotated() {
+					a.Keep()
+				}
+			}
+			s.Control()
+		},
+	}
+}
+
+func loginKeepsSessions() Scenario {
+	return Scenario{
+		ID: "login.keeps-sessions", Title: "A login does not end the user's other sessions", Level: Must, Stage: 1,
+		Refs: []Ref{motivatedBy("the kit's contract", "family isolation")},
+		Why:  "signing in on the telephone signs out the laptop, and users learn to sign in all the time",
+		Hint: "a login starts a family of its own and touches no other",
+		Checks: []Check{
+			{Slug: "first-lives", Text: "the first session still refreshes after a second login"},
+			{Slug: "second-lives", Text: "so does the second"},
+		},
+		Run: func(s *Scene) {
+			s.Victim.SignIn()
+			s.Bystander.NewSession()
+			first := s.Victim.Refresh()
+			s.Check("first-lives", first, first.accepted(), "200", "")
+			second := s.Bystander.Refresh()
+			s.Check("second-lives", second, second.accepted(), "200", "")
+			s.Control()
+			if first.rotated() && second.rotated() {
+				s.Victim.Keep()
+				s.Bystander.Keep()
+			}
+		},
+	}
+}

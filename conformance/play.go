@@ -1,0 +1,198 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Lifetimes that the stories need: the ordinary ones a session that outlives them, the expiry ones an end that can be waited for.
+const (
+	ordinaryRefreshLife = 60 * time.Second
+	ordinaryAccessLife  = 20 * time.Second
+)
+
+// play runs the ordinary stories one after the other, then those that wait, all at once around shared waits; last come the
+// observers, which judge every exchange of the run.
+func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenario) {
+	var waiting []*Scene
+	for _, sc := range selected {
+		t := main
+		if sc.Needs&(NeedTime|NeedAbsolute) != 0 {
+			t = expiry
+		}
+		s := &Scene{ctx: ctx, run: r, target: t, scenario: sc}
+		r.scenes = append(r.scenes, s)
+		switch why := r.unjudgeable(t, sc); {
+		case why != "":
+			s.skip(why)
+			r.tell(s)
+		case sc.Needs&(NeedTime|NeedAbsolute) != 0:
+			waiting = append(waiting, s)
+		default:
+			s.play()
+			if sc.Observe == nil {
+				r.tell(s)
+			}
+		}
+	}
+	r.playWaiting(waiting)
+	for _, s := range r.scenes {
+		if s.scenario.Observe != nil && !s.skipped {
+			s.observe()
+			r.tell(s)
+		}
+	}
+}
+
+func (r *run) tell(s *Scene) {
+	if r.opts.Progress != nil {
+		r.opts.Progress(s.result())
+	}
+}
+
+// unjudgeable says what the run would need to judge a story; "" if it has it.
+func (r *run) unjudgeable(t *target, sc Scenario) string {
+	timed := sc.Needs&(NeedTime|NeedAbsolute) != 0
+	access, refresh := t.accessLife, t.refreshLife
+	switch {
+	case r.opts.skipPreflight:
+		return ""
+	case sc.Needs&NeedMe != 0 && t.paths.Me == "":
+		return "needs a protected endpoint: name one with -me PATH"
+	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):
+		return fmt.Sprintf("this target's tokens live only %v and %v, too short for this story: judge an instance with ordinary lifetimes, and give this one as -expiry-target", access, refresh)
+	case timed && refresh == 0:
+		return "the refresh cookie states no lifetime, so there is nothing to wait for"
+	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL == 0:
+		return "needs the absolute life of a session: state it with -session-max-ttl"
+	case timed && r.opts.Advance != nil:
+		return ""
+	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL+r.opts.Leeway > r.opts.MaxWait,
+		timed && 2*refresh+r.opts.Leeway > r.opts.MaxWait:
+		return fmt.Sprintf("needs tokens that expire within -max-wait %v: give a second instance with short lifetimes as -expiry-target (the reference server: ACCESS_TOKEN_TTL=2s REFRESH_TOKEN_TTL=6s SESSION_MAX_TTL=15s)", r.opts.MaxWait)
+	}
+	return ""
+}
+
+func (s *Scene) skip(why string) {
+	s.skipped, s.reason = true, why
+	for _, c := range s.scenario.Checks {
+		s.results = append(s.results, &CheckResult{ID: s.scenario.ID + "/" + c.Slug, Text: c.Text, Level: s.scenario.level(c), Verdict: NotJudged})
+	}
+}
+
+// play runs the story to its end, whatever ends it.
+func (s *Scene) play() {
+	timeout := s.run.opts.StoryTimeout
+	if s.park != nil {
+		timeout += s.run.opts.MaxWait
+	} else {
+		s.park = func(time.Time) error { return errors.New("a story that waits must say so in Needs") }
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, timeout, errors.New("the story took too long"))
+	defer cancel()
+	s.ctx = ctx
+	users := s.target.users
+	s.Victim, s.SecondTab = s.actor("victim", users[0]), s.actor("second tab", users[0])
+	s.Attacker, s.Bystander = s.actor("attacker", users[0]), s.actor("bystander", users[0])
+	s.guard(func() { s.scenario.Run(s) })
+	if s.scenario.Observe == nil {
+		s.finish()
+	}
+}
+
+// guard ends a story at its stop; any other panic is the suite's own fault and makes the story broken, not the run.
+func (s *Scene) guard(f func()) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil, stop:
+		default:
+			s.verdict, s.reason = Broken, fmt.Sprintf("the story panicked: %v", p)
+		}
+	}()
+	f()
+}
+
+// observe lets the story judge every exchange of the run. What other stories showed is proven by their controls and its own.
+func (s *Scene) observe() {
+	proven := s.refusals == 0 && s.unproven == len(s.results)
+	for _, e := range s.run.all {
+		s.guard(func() { s.scenario.Observe(s, e) })
+	}
+	if proven {
+		s.unproven = len(s.results)
+	}
+	s.finish()
+}
+
+// playWaiting runs the stories that wait as coroutines: each runs until it parks, then the next; when all are parked, time moves on to
+// the earliest moment that one waits for. So the run waits once, not once per story.
+func (r *run) playWaiting(scenes []*Scene) {
+	type coroutine struct {
+		scene  *Scene
+		until  time.Time
+		resume chan error
+		parked chan bool // false: ended
+	}
+	var parked []*coroutine
+	step := func(c *coroutine, err error) {
+		c.resume <- err
+		if <-c.parked {
+			parked = append(parked, c)
+		} else {
+			r.tell(c.scene)
+		}
+	}
+	for _, s := range scenes {
+		c := &coroutine{scene: s, resume: make(chan error), parked: make(chan bool)}
+		s.park = func(until time.Time) error {
+			c.until = until
+			c.parked <- true
+			return <-c.resume
+		}
+		go func() {
+			<-c.resume
+			s.play()
+			c.parked <- false
+		}()
+		step(c, nil)
+	}
+	for len(parked) > 0 {
+		slices.SortStableFunc(parked, func(a, b *coroutine) int { return a.until.Compare(b.until) })
+		next := parked[0]
+		parked = parked[1:]
+		step(next, r.clock.waitUntil(next.scene.ctx, next.until))
+	}
+}
+
+// clock is the target's time as the run knows it: ours, plus what the clock hook moved it by.
+type clock struct {
+	advance func(context.Context, time.Duration) error
+	offset  time.Duration
+}
+
+func (c *clock) now() time.Time { return time.Now().Add(c.offset) }
+
+func (c *clock) waitUntil(ctx context.Context, t time.Time) error {
+	d := t.Sub(c.now())
+	if d <= 0 {
+		return nil
+	}
+	if c.advance == nil {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(d):
+			return nil
+		}
+	}
+	d = d.Truncate(time.Second) + time.Second
+	if err := c.advance(ctx, d); err != nil {
+		return fmt.Errorf("the clock hook failed: %w", err)
+	}
+	c.offset += d
+	return nil
+}

@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"slices"
+	"time"
+)
+
+const raceWidth = 8 // requests at once
+
+func raceRefresh() Scenario {
+	return Scenario{
+		ID: "race.refresh", Title: "Of many refreshes with one token at once, one wins", Level: Must, Stage: 6,
+		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "15.4.2"), motivatedBy("RFC 9700", "§4.14.2")},
+		Why:  "read, check, then write: between the two every copy of the token is good, and a thief's race makes a session of his own",
+		Hint: "one conditional UPDATE … WHERE token_hash = ? that must change a row; the losers changed none",
+		Checks: []Check{
+			{Slug: "winner", Text: "one of the requests is answered with new tokens"},
+			{Slug: "one-winner", Text: "not more than one is"},
+			{Slug: "one-live", Text: "afterwards at most one refresh token of the family works"},
+			{Slug: "clean-losers", Text: "the losers are refused with 4xx, not with an error of the server"},
+			{Slug: "losers-keep-cookie", Text: "no loser's answer deletes or replaces the cookie that the winner brought"},
+		},
+		Run: func(s *Scene) {
+			var spread time.Duration
+			wins := map[int]int{}
+			for range s.run.opts.RaceRounds {
+				v := s.actor("victim", s.Victim.user).SignIn()
+				var held []*exchange
+				for range raceWidth {
+					held = append(held, v.held("refresh", v.refresh))
+				}
+				arrived, d := s.race(held...)
+				spread = max(spread, d)
+				wins[s.judgeRace(arrived)]++
+			}
+			s.Note("%d rounds of %d requests, last bytes at most %v apart; winners per round: %v", s.run.opts.RaceRounds, raceWidth, spread.Round(10*time.Microsecond), wins)
+			s.Control()
+		},
+	}
+}
+
+// judgeRace judges one round and returns how many won.
+func (s *Scene) judgeRace(arrived []*exchange) int {
+	var winners []*token
+	var last *exchange
+	for _, e := range arrived {
+		switch {
+		case e.accepted():
+			last = e
+			if e.refresh != nil && !slices.Contains(winners, e.refresh) {
+				winners = append(winners, e.refresh)
+			}
+		case s.unknown("clean-losers", e):
+		default:
+			s.Check("clean-losers", e, e.status >= 400 && e.status < 500, "4xx", "")
+			s.Check("losers-keep-cookie", e, len(e.cookie(s.target.cookieName)) == 0, "no Set-Cookie "+s.target.cookieName, "one")
+		}
+	}
+	if !s.Check("winner", arrived[0], last != nil, "one 200", "none") {
+		return 0
+	}
+	s.Check("one-winner", last, len(winners) <= 1, "one refresh token", "several")
+	live := 0
+	for _, t := range winners {
+		if e := s.Attacker.RefreshWith(t, "which live?"); e.rotated() {
+			live, last = live+1, e
+		}
+	}
+	s.Check("one-live", last, live <= 1, "at most one that works", "several")
+	return len(winners)
+}
+
+func raceReplay() Scenario {
+	return Scenario{
+		ID: "race.replay", Title: "No successor survives a replay that races a rotation", Level: Must, Stage: 6,
+		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation"), recommendedBy("OWASP ASVS 5.0", "15.4.2")},
+		Why:  "a revocation that sweeps rows misses the one that a concurrent rotation is just inserting: the family is punished and lives on",
+		Hint: "keep validity in one row of the family, or lock that row first",
+		Checks: []Check{
+			{Slug: "replay-refused", Text: "the old token is refused, whatever races it"},
+			{Slug: "no-survivor", Text: "afterwards no token of the family works"},
+			{Slug: "clean", Text: "no answer is an error of the server"},
+		},
+		Run: func(s *Scene) {
+			for range max(1, s.run.opts.RaceRounds/2) {
+				v := s.actor("victim", s.Victim.user).SignIn()
+				old := v.Rotate()
+				arrived, _ := s.race(v.held("refresh", v.refresh), s.Attacker.held("refresh", old), s.Attacker.held("refresh", old))
+				tokens := []*token{v.refresh}
+				for _, e := range arrived {
+					s.Check("clean", e, e.err != nil || e.status < 500, "below 500", "")
+					if e.presented == old {
+						s.Refused("replay-refused", e)
+					} else if e.refresh != nil {
+						tokens = append(tokens, e.refresh)
+					}
+				}
+				slices.Reverse(tokens)
+				for _, t := range tokens {
+					s.Refused("no-survivor", v.RefreshWith(t, "still alive?"))
+				}
+			}
+			s.Control()
+		},
+	}
+}
+
+func raceLogout() Scenario {
+	return Scenario{
+		ID: "race.logout", Title: "A logout is final although a refresh is under way", Level: Must, Stage: 6,
+		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("the kit's contract", "no life after revocation")},
+		Why:  "the user signed out, the refresh of another tab commits a moment later, and the session lives on",
+		Hint: "logout and refresh must meet in one row: whichever commits second sees the other",
+		Checks: []Check{
+			{Slug: "logout-accepted", Text: "the logout is answered with 2xx"},
+			{Slug: "nothing-lives", Text: "afterwards neither the old nor the new token works"},
+			{Slug: "clean", Text: "no answer is an error of the server"},
+		},
+		Run: func(s *Scene) {
+			for range max(1, s.run.opts.RaceRounds/2) {
+				v := s.actor("victim", s.Victim.user).SignIn()
+				tokens := []*token{v.refresh}
+				arrived, _ := s.race(v.held("logout", v.refresh), s.SecondTab.held("refresh", v.refresh))
+				for _, e := range arrived {
+					s.Check("clean", e, e.err != nil || e.status < 500, "below 500", "")
+					if e.call == "logout" {
+						s.Accepted("logout-accepted", e)
+					} else if e.refresh != nil {
+						tokens = append(tokens, e.refresh)
+					}
+				}
+				slices.Reverse(tokens)
+				for _, t := range tokens {
+					s.Refused("nothing-lives", v.RefreshWith(t, "still alive?"))
+				}
+			}
+			s.Control()
+		},
+	}
+}

@@ -1,0 +1,211 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Report is the outcome of a run. It holds no secret: every token and password stands there as a pseudonym. Its JSON form is
+// versioned by Schema.
+type Report struct {
+	Schema    int           `json:"schema"`    // 1
+	Suite     string        `json:"suite"`     // version
+	Catalogue string        `json:"catalogue"` // digest of the stories and checks
+	Target    string        `json:"target"`
+	Expiry    string        `json:"expiry_target,omitempty"`
+	Verdict   Verdict       `json:"verdict"`
+	Stories   []StoryResult `json:"stories"`
+	Run       RunInfo       `json:"run"` // what differs between two runs of the same thing
+}
+
+// RunInfo is the volatile part of a report.
+type RunInfo struct {
+	Started        time.Time `json:"started"`
+	Seconds        float64   `json:"seconds"`
+	Requests       int       `json:"requests"`
+	PasswordChecks int       `json:"password_checks"`
+	Notes          []string  `json:"notes,omitempty"`
+}
+
+// StoryResult is the outcome of a story.
+type StoryResult struct {
+	ID      string        `json:"id"`
+	Title   string        `json:"title"`
+	Level   Level         `json:"level"`
+	Stage   int           `json:"stage"`
+	Verdict Verdict       `json:"verdict"`
+	Reason  string        `json:"reason,omitempty"` // why it is n/a, inconclusive or broken
+	Checks  []CheckResult `json:"checks"`
+	Refs    []string      `json:"refs,omitempty"`
+	Why     string        `json:"why,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
+	Steps   []Step        `json:"steps,omitempty"` // of a story that is not green
+	Lineage []string      `json:"lineage,omitempty"`
+	Notes   []string      `json:"notes,omitempty"` // what was measured
+	Seconds float64       `json:"seconds"`
+}
+
+// CheckResult is the outcome of a check.
+type CheckResult struct {
+	ID      string  `json:"id"`
+	Text    string  `json:"text"`
+	Level   Level   `json:"level"`
+	Verdict Verdict `json:"verdict"`
+	Want    string  `json:"want,omitempty"`
+	Got     string  `json:"got,omitempty"`
+	Step    int     `json:"step,omitempty"` // the exchange that shows it
+}
+
+func (r *run) report(main, expiry *target, started time.Time) *Report {
+	rep := &Report{
+		Schema: 1, Suite: Version(), Catalogue: CatalogueDigest(), Target: main.client.base.Redacted(),
+		Run: RunInfo{
+			Started: started.UTC(), Seconds: time.Since(started).Seconds(),
+			Requests: r.exchanges, PasswordChecks: r.passwordChecks,
+		},
+	}
+	if expiry != main {
+		rep.Expiry = expiry.client.base.Redacted()
+	}
+	if main.secureOverHTTP && main.client.base.Scheme == "http" {
+		rep.Run.Notes = append(rep.Run.Notes, "the suite's browser sent Secure cookies over plain http")
+	}
+	for _, s := range r.scenes {
+		rep.Stories = append(rep.Stories, s.result())
+	}
+	rep.Verdict = rep.judge()
+	return rep
+}
+
+// judge is the run's verdict: a failed MUST fails it; else something broken or a MUST that is not established leaves it open.
+func (rep *Report) judge() Verdict {
+	v := NotJudged
+	for _, s := range rep.Stories {
+		for _, c := range s.Checks {
+			if c.Level == Must || c.Verdict == Warn {
+				v = max(v, c.Verdict)
+			}
+		}
+		if s.Verdict == Broken {
+			return Broken
+		}
+	}
+	return v
+}
+
+// Count returns how many checks have the verdict.
+func (rep *Report) Count(v Verdict) int {
+	n := 0
+	for _, s := range rep.Stories {
+		for _, c := range s.Checks {
+			if c.Verdict == v {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (s *Scene) result() StoryResult {
+	sc := s.scenario
+	names := aliases{}
+	show := func(text string) string { return names.apply(s.run.secrets.redact(text)) }
+	res := StoryResult{
+		ID: sc.ID, Title: sc.Title, Level: sc.Level, Stage: sc.Stage, Verdict: s.verdict, Why: sc.Why, Hint: sc.Hint,
+		Seconds: s.took().Seconds(),
+	}
+	for _, ref := range sc.Refs {
+		res.Refs = append(res.Refs, ref.String())
+	}
+	for _, c := range s.results {
+		res.Verdict = max(res.Verdict, c.Verdict)
+	}
+	if res.Verdict == NotJudged && s.reason == "" {
+		s.reason = strings.Join(s.notes, "; ")
+	}
+	if res.Verdict > Pass {
+		res.Steps = s.steps(show)
+		for _, line := range lineage(s.tokens()) {
+			res.Lineage = append(res.Lineage, show(line))
+		}
+	}
+	for _, c := range s.results {
+		shown := *c
+		shown.Got, shown.Want = show(c.Got), show(c.Want)
+		res.Checks = append(res.Checks, shown)
+	}
+	for _, n := range s.notes {
+		res.Notes = append(res.Notes, show(n))
+	}
+	res.Reason = show(s.reason)
+	return res
+}
+
+// steps are the story's exchanges, and those of other stories that its checks point at, in order.
+func (s *Scene) steps(show func(string) string) []Step {
+	all := slices.Clone(s.exchanges)
+	for _, c := range s.results {
+		if c.Step > 0 && c.Verdict > Pass {
+			if e := s.run.all[c.Step-1]; !slices.Contains(all, e) {
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *exchange) int { return a.n - b.n })
+	var steps []Step
+	for _, e := range all {
+		st := Step{
+			N: e.n, Who: e.who, Did: show(e.did()), Got: show(e.got()), Mark: show(s.mark(e)),
+			Request: show(e.requestText()), Answer: show(e.answerText()), Took: float64(e.took.Microseconds()) / 1000,
+		}
+		if e.story != s.scenario.ID {
+			st.Story = e.story
+		}
+		steps = append(steps, st)
+	}
+	return steps
+}
+
+// mark says what the checks made of an exchange.
+func (s *Scene) mark(e *exchange) string {
+	mark := ""
+	for _, c := range s.results {
+		if c.Step != e.n {
+			continue
+		}
+		switch {
+		case c.Verdict > Pass && c.Want != "":
+			slug := c.ID[strings.IndexByte(c.ID, '/')+1:]
+			return "want " + c.Want + "  (" + slug + ")"
+		case c.Verdict == Pass:
+			mark = "ok"
+		}
+	}
+	return mark
+}
+
+func (s *Scene) tokens() []*token {
+	var seen []*token
+	add := func(t *token) {
+		if t != nil && !slices.Contains(seen, t) {
+			seen = append(seen, t)
+		}
+	}
+	for _, e := range s.exchanges {
+		if e.who == "other user" {
+			continue
+		}
+		add(e.presented)
+		add(e.refresh)
+	}
+	return seen
+}
+
+func (s *Scene) took() time.Duration {
+	var d time.Duration
+	for _, e := range s.exchanges {
+		d += e.took
+	}
+	return d
+}

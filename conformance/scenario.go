@@ -1,0 +1,105 @@
+package conformance
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Scenario is a story: actors do something, and its checks judge what the target answered. Fields are data, so that lists,
+// reports, documents and the course come from one place.
+type Scenario struct {
+	ID     string  // area.story; an API: never renamed, never reused
+	Title  string  // what must hold, as a sentence
+	Level  Level   // of the checks that do not name their own
+	Stage  int     // its place in the course, 1 to 9
+	Needs  Need    // what the run must have been given; without it the story is not judged
+	Refs   []Ref   // the sources of the requirement
+	Why    string  // what it means for a user when it does not hold
+	Hint   string  // what to try
+	Checks []Check // every check that Run or Observe may record
+	Bugs   []string
+
+	// Run plays the story.
+	Run func(*Scene)
+
+	// Observe, where set, also judges every exchange of the whole run, whichever story made it.
+	Observe func(*Scene, *exchange)
+
+	_ struct{} // keyed literals only
+}
+
+// Area is the part of the ID before the dot.
+func (s Scenario) Area() string { area, _, _ := strings.Cut(s.ID, "."); return area }
+
+// Check is one thing that is judged. Its ID is the story's ID, a slash and the slug.
+type Check struct {
+	Slug  string
+	Text  string // what must hold
+	Level Level  // empty: the story's
+}
+
+// Ref is a source of a requirement. Strength says honestly how it binds: "required by", "recommended by" or "motivated by".
+type Ref struct{ Strength, Doc, Section string }
+
+// String spells the reference as reports show it.
+func (r Ref) String() string { return strings.TrimSpace(r.Strength + " " + r.Doc + " " + r.Section) }
+
+func requiredBy(doc, section string) Ref    { return Ref{"required by", doc, section} }
+func recommendedBy(doc, section string) Ref { return Ref{"recommended by", doc, section} }
+func motivatedBy(doc, section string) Ref   { return Ref{"motivated by", doc, section} }
+
+// Need is a set of things that a story cannot do without.
+type Need int
+
+// What a story may need.
+const (
+	NeedMe       Need = 1 << iota // a protected endpoint (-me)
+	NeedTime                      // tokens that expire during the run (-advance, or a target with short lifetimes)
+	NeedAbsolute                  // the absolute life of a session, and time to see it end (-session-max-ttl)
+)
+
+// Scenarios returns the catalogue in teaching order.
+func Scenarios() []Scenario {
+	return []Scenario{
+		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(),
+		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(),
+		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
+		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
+		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
+		familyIsolation(), familyState(),
+		raceRefresh(), raceReplay(), raceLogout(),
+		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryReplay(), expiryLogout(), expiryAbsolute(),
+		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
+		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),
+	}
+}
+
+// CatalogueDigest identifies the catalogue: the first 12 hex digits of a hash over every story's and check's ID and level.
+func CatalogueDigest() string {
+	h := sha256.New()
+	for _, s := range Scenarios() {
+		fmt.Fprintf(h, "%s %s\n", s.ID, s.Level)
+		for _, c := range s.Checks {
+			fmt.Fprintf(h, "%s/%s %s\n", s.ID, c.Slug, s.level(c))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+func (s Scenario) level(c Check) Level {
+	if c.Level != "" {
+		return c.Level
+	}
+	return s.Level
+}
+
+func (s Scenario) check(slug string) (Check, bool) {
+	for _, c := range s.Checks {
+		if c.Slug == slug {
+			return c, true
+		}
+	}
+	return Check{}, false
+}

@@ -1,0 +1,243 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Scene is the only thing that a story touches: its actors, the exchanges that they make, and what the story says of them.
+//
+// There are four kinds of expectation. A precondition (SignIn, Rotate, Given) that fails blocks the story: inconclusive, since another
+// story judges it. Accepted is a check for a yes, and stops the story on a no. Refused is a check for a no. Control is a yes
+// that means something, from another family, after the refusals: without it they prove nothing, for a target that refuses everything.
+type Scene struct {
+	ctx      context.Context
+	run      *run
+	target   *target
+	scenario Scenario
+
+	Victim    *Actor // the owner of the session
+	SecondTab *Actor // the same user and browser
+	Attacker  *Actor // has copied a token
+	Bystander *Actor // another login of the same user
+
+	exchanges []*exchange
+	results   []*CheckResult
+	refusals  int // checks for a no since the last control
+	unproven  int // results before this index are proven by a control
+	notes     []string
+	skipped   bool // the run was not given what the story needs
+	reason    string
+	verdict   Verdict // beside the checks': blocked, broken
+	park      func(until time.Time) error
+}
+
+// stop ends a story early; the reason is in the scene.
+type stop struct{}
+
+func (s *Scene) stop(v Verdict, format string, args ...any) {
+	s.verdict, s.reason = max(s.verdict, v), fmt.Sprintf(format, args...)
+	panic(stop{})
+}
+
+// send makes one exchange and records it.
+func (s *Scene) send(e *exchange) *exchange {
+	if s.ctx.Err() != nil {
+		s.stop(Inconclusive, "stopped: %v", context.Cause(s.ctx))
+	}
+	s.prepare(e)
+	s.target.client.do(s.ctx, e)
+	s.learn(e)
+	return e
+}
+
+func (s *Scene) prepare(e *exchange) {
+	e.story = s.scenario.ID
+	if e.header == nil {
+		e.header = http.Header{}
+	}
+}
+
+// learn numbers the exchange, gives its tokens their pseudonyms, and counts what it cost.
+func (s *Scene) learn(e *exchange) {
+	s.run.exchanges++
+	e.n = s.run.exchanges
+	if e.password && (e.accepted() || e.status == http.StatusOK || e.status == http.StatusUnauthorized) {
+		s.run.passwordChecks++
+	}
+	s.exchanges = append(s.exchanges, e)
+	s.run.all = append(s.run.all, e)
+	access := e.member("access_token")
+	var refresh string
+	for _, c := range e.cookies {
+		if s.target.isRefreshCookie(c) && c.Value != "" && !c.deletes(e.now()) {
+			refresh = c.Value
+		}
+	}
+	if e.status < 200 || e.status > 299 {
+		// A refusal that brings tokens is still one that brings tokens; learn them, so that no report shows them.
+		if access == "" && refresh == "" {
+			return
+		}
+	}
+	switch {
+	case e.call == "login":
+		e.refresh, e.access = s.run.secrets.login(refresh, access)
+	default:
+		e.refresh, e.access = s.run.secrets.rotation(e.presented, refresh, access)
+	}
+}
+
+// record keeps the outcome of a check. A check that failed once stays failed.
+func (s *Scene) record(slug string, v Verdict, e *exchange, want, got string) bool {
+	c, ok := s.scenario.check(slug)
+	if !ok {
+		s.stop(Broken, "the story has no check %q", slug)
+	}
+	if v == Fail {
+		v = s.scenario.level(c).violated()
+	}
+	r := &CheckResult{ID: s.scenario.ID + "/" + slug, Text: c.Text, Level: s.scenario.level(c), Verdict: v, Want: want, Got: got}
+	if e != nil {
+		r.Step = e.n
+		if got == "" {
+			r.Got = e.got()
+		}
+	}
+	for _, old := range s.results {
+		if old.ID == r.ID {
+			if v > old.Verdict {
+				*old = *r
+			}
+			return v == Pass
+		}
+	}
+	s.results = append(s.results, r)
+	return v == Pass
+}
+
+// Check records whether something holds; e is the exchange that shows it, got and want in a few words.
+func (s *Scene) Check(slug string, e *exchange, holds bool, want, got string) bool {
+	if !holds {
+		return s.record(slug, Fail, e, want, got)
+	}
+	return s.record(slug, Pass, e, "", "")
+}
+
+// Accepted checks for a yes, and stops the story on a no: what follows would make no sense.
+func (s *Scene) Accepted(slug string, e *exchange) {
+	if s.unknown(slug, e) || s.Check(slug, e, e.accepted(), "2xx"+map[bool]string{true: " with tokens"}[e.call == "login" || e.call == "refresh"], "") {
+		return
+	}
+	panic(stop{})
+}
+
+// Refused checks for a no, and asks for a control to follow.
+func (s *Scene) Refused(slug string, e *exchange) bool {
+	s.refusals++
+	if s.unknown(slug, e) {
+		return false
+	}
+	return s.Check(slug, e, e.refused(), "refused with 4xx, no token", "")
+}
+
+// unknown is an exchange that says neither yes nor no. Throttling and a closed connection are judged elsewhere, or by nobody.
+func (s *Scene) unknown(slug string, e *exchange) bool {
+	switch {
+	case e.err != nil && s.ctx.Err() != nil:
+		s.stop(Inconclusive, "stopped: %v", context.Cause(s.ctx))
+	case e.err != nil, e.status == http.StatusTooManyRequests, e.status == http.StatusServiceUnavailable:
+		s.record(slug, Inconclusive, e, "an answer", e.got())
+		if s.reason == "" {
+			s.reason = fmt.Sprintf("step %d: %s", e.n, e.got())
+		}
+		return true
+	}
+	return false
+}
+
+// Given is a precondition: an exchange that another story judges.
+func (s *Scene) Given(what string, e *exchange, ok bool) {
+	if !ok {
+		s.stop(Inconclusive, "blocked: %s (step %d: %s)", what, e.n, e.got())
+	}
+}
+
+// Control gets a yes that means something: the current token of another user's family rotates to a different one. All that was
+// judged before it in this story is established by it.
+func (s *Scene) Control() {
+	e := s.target.control(s)
+	if e == nil || !e.rotated() {
+		got := "the other user cannot log in"
+		if e != nil {
+			got = e.got()
+		}
+		s.stop(Inconclusive, "the control failed: another user's live session could not refresh either (%s), so the refusals prove nothing", got)
+	}
+	s.refusals, s.unproven = 0, len(s.results)
+}
+
+// rotated: a refresh that did its work, with a token that is not the one presented.
+func (e *exchange) rotated() bool {
+	return e.accepted() && e.refresh != nil && e.refresh != e.presented
+}
+
+// Note states a measurement in the report.
+func (s *Scene) Note(format string, args ...any) {
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+}
+
+// Skip records that a check cannot be judged here, and why.
+func (s *Scene) Skip(slug, why string) { s.record(slug, NotJudged, nil, "", why) }
+
+// wait parks the story until d after from, on the target's clock; other stories go on meanwhile.
+func (s *Scene) wait(from time.Time, d time.Duration) {
+	if err := s.park(from.Add(d)); err != nil {
+		s.stop(Inconclusive, "the wait ended early: %v", err)
+	}
+}
+
+// inTime stops the story when the margin that it needed was eaten by a slow machine.
+func (s *Scene) inTime(limit time.Time) {
+	if now := s.run.clock.now(); now.After(limit) {
+		s.stop(Inconclusive, "this came %v too late to mean anything: the lifetimes are too short for this machine", now.Sub(limit).Round(time.Millisecond))
+	}
+}
+
+// finish applies what holds for every story: a refusal wants a control, a pass wants one after it, a check that did not come to be judged
+// is inconclusive.
+func (s *Scene) finish() {
+	if s.refusals > 0 && s.verdict < Inconclusive && !s.failed() {
+		s.verdict, s.reason = Broken, "the story ends with a refusal and no control after it"
+	}
+	for i, r := range s.results {
+		if r.Verdict == Pass && i >= s.unproven {
+			r.Verdict, r.Got = Inconclusive, "seen, but no control after it succeeded"
+		}
+	}
+	for _, c := range s.scenario.Checks {
+		id := s.scenario.ID + "/" + c.Slug
+		if slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.ID == id }) {
+			continue
+		}
+		r := &CheckResult{ID: id, Text: c.Text, Level: s.scenario.level(c), Verdict: Inconclusive, Got: "not reached"}
+		if s.verdict < Inconclusive && !s.failed() {
+			r.Verdict, r.Got = NotJudged, "nothing to judge it by"
+		}
+		s.results = append(s.results, r)
+	}
+	slices.SortStableFunc(s.results, func(a, b *CheckResult) int { return s.order(a) - s.order(b) })
+}
+
+func (s *Scene) order(r *CheckResult) int {
+	slug := r.ID[strings.IndexByte(r.ID, '/')+1:]
+	return slices.IndexFunc(s.scenario.Checks, func(c Check) bool { return c.Slug == slug })
+}
+
+func (s *Scene) failed() bool {
+	return slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.Verdict == Fail || r.Verdict == Warn })
+}

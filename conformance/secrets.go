@@ -1,0 +1,196 @@
+package conformance
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// token is a secret that the target gave out, under the pseudonym that reports show: family, kind, generation.
+type token struct {
+	value  string
+	family int
+	kind   byte // 'R' refresh, 'A' access
+	gen    int
+	twin   int // the second, third … child of one token: R1, then R1′
+	parent *token
+	spent  bool // a refresh token that was rotated
+	replay bool // and then presented again
+}
+
+// pseudonym names the token uniquely in the run: ‹#3.R1›. [aliases] turns the family's number into a letter of the story.
+func (t *token) pseudonym() string {
+	if t == nil {
+		return "‹none›"
+	}
+	return fmt.Sprintf("‹#%d.%c%d%s›", t.family, t.kind, t.gen, strings.Repeat("′", t.twin))
+}
+
+func (t *token) String() string { return t.pseudonym() }
+
+// secrets knows every secret value of a run. Reports replace the values wherever they occur, in any field, so that nothing
+// leaks through a place that nobody thought of, and a reader can still follow who presented what.
+type secrets struct {
+	tokens   map[string]*token
+	names    map[string]string // secret value → pseudonym, parts of tokens included
+	families int
+	redactor *strings.Replacer // of names; nil: stale
+}
+
+func newSecrets() *secrets { return &secrets{tokens: map[string]*token{}, names: map[string]string{}} }
+
+// hide registers a value that must never appear in a report.
+func (s *secrets) hide(value, pseudonym string) {
+	if len(value) < 4 || s.names[value] != "" {
+		return
+	}
+	s.names[value] = pseudonym
+	if enc := url.QueryEscape(value); enc != value {
+		s.names[enc] = pseudonym
+	}
+	s.redactor = nil
+}
+
+func (s *secrets) learn(t token) *token {
+	if known := s.tokens[t.value]; known != nil {
+		return known
+	}
+	for _, o := range s.tokens {
+		if o.family == t.family && o.kind == t.kind && o.gen == t.gen {
+			t.twin = max(t.twin, o.twin+1)
+		}
+	}
+	p := &t
+	s.tokens[t.value] = p
+	s.hide(t.value, p.pseudonym())
+	if parts := strings.Split(t.value, "."); len(parts) == 3 { // a JWT's claims and signature leak as well as the whole
+		s.hide(parts[1], strings.TrimSuffix(p.pseudonym(), "›")+":claims›")
+		s.hide(parts[2], strings.TrimSuffix(p.pseudonym(), "›")+":signature›")
+	}
+	return p
+}
+
+// login learns the tokens of a new family.
+func (s *secrets) login(refresh, access string) (r, a *token) {
+	s.families++
+	if refresh != "" {
+		r = s.learn(token{value: refresh, family: s.families, kind: 'R'})
+	}
+	if access != "" {
+		a = s.learn(token{value: access, family: s.families, kind: 'A'})
+	}
+	return r, a
+}
+
+// rotation learns the tokens that presenting parent earned; parent nil: a family of their own.
+func (s *secrets) rotation(parent *token, refresh, access string) (r, a *token) {
+	if parent == nil {
+		return s.login(refresh, access)
+	}
+	if refresh != "" {
+		r = s.learn(token{value: refresh, family: parent.family, kind: 'R', gen: parent.gen + 1, parent: parent})
+	}
+	if access != "" {
+		a = s.learn(token{value: access, family: parent.family, kind: 'A', gen: parent.gen + 1})
+	}
+	if r != parent {
+		parent.spent = true
+	}
+	return r, a
+}
+
+// redact replaces every secret by its pseudonym, longer ones first.
+func (s *secrets) redact(text string) string {
+	if s.redactor == nil {
+		values := make([]string, 0, len(s.names))
+		for v := range s.names {
+			values = append(values, v)
+		}
+		slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+		pairs := make([]string, 0, 2*len(values))
+		for _, v := range values {
+			pairs = append(pairs, v, s.names[v])
+		}
+		s.redactor = strings.NewReplacer(pairs...)
+	}
+	return s.redactor.Replace(text)
+}
+
+// lineage draws the families that occur in a story: a: R0 ─ R1 ─ R2 (live)   presented again: R0.
+func lineage(tokens []*token) []string {
+	children := map[*token][]*token{}
+	var roots, again []*token
+	for _, t := range tokens {
+		if t.kind != 'R' {
+			continue
+		}
+		if t.parent == nil || !slices.Contains(tokens, t.parent) {
+			roots = append(roots, t)
+		} else {
+			children[t.parent] = append(children[t.parent], t)
+		}
+		if t.replay {
+			again = append(again, t)
+		}
+	}
+	var lines []string
+	for _, root := range roots {
+		line := fmt.Sprintf("#%d: %s", root.family, branch(root, children))
+		var names []string
+		for _, t := range again {
+			if t.family == root.family {
+				names = append(names, short(t))
+			}
+		}
+		if names != nil {
+			line += "   presented again: " + strings.Join(names, ", ")
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func branch(t *token, children map[*token][]*token) string {
+	kids := children[t]
+	switch len(kids) {
+	case 0:
+		return short(t)
+	case 1:
+		return short(t) + " ─ " + branch(kids[0], children)
+	}
+	parts := make([]string, len(kids))
+	for i, k := range kids {
+		parts[i] = branch(k, children)
+	}
+	return short(t) + " ─┬ " + strings.Join(parts, "  └ ")
+}
+
+func short(t *token) string {
+	return fmt.Sprintf("%c%d%s", t.kind, t.gen, strings.Repeat("′", t.twin))
+}
+
+var familyNumber = regexp.MustCompile(`#(\d+)([.:])`)
+
+// aliases turns the run-wide family numbers into the letters of one story, in order of appearance.
+type aliases map[string]string
+
+func (a aliases) apply(text string) string {
+	return familyNumber.ReplaceAllStringFunc(text, func(m string) string {
+		sub := familyNumber.FindStringSubmatch(m)
+		if a[sub[1]] == "" {
+			a[sub[1]] = letters(len(a))
+		}
+		return a[sub[1]] + sub[2]
+	})
+}
+
+func letters(n int) string {
+	s := string(rune('a' + n%26))
+	if n >= 26 {
+		return letters(n/26-1) + s
+	}
+	return s
+}
