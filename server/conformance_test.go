@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/conformancetest"
+	"github.com/jwt-toy/jwt-toy/internal/mysqltest"
+	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/store"
+	"github.com/jwt-toy/jwt-toy/internal/token"
+)
+
+// movedClock is the machine's, plus what a test moved it by.
+type movedClock struct{ offset atomic.Int64 }
+
+func (c *movedClock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+func (c *movedClock) advance(_ context.Context, d time.Duration) error {
+	c.offset.Add(int64(d))
+	return nil
+}
+
+// judged is a server on its own database, as a story sees it.
+type judged struct {
+	url   string
+	clock *movedClock
+}
+
+// lifetimes of a judged server.
+type lifetimes struct{ access, refresh, session time.Duration }
+
+var (
+	defaultLifetimes = lifetimes{15 * time.Minute, 30 * day, 90 * day}
+	shortLifetimes   = lifetimes{2 * time.Second, 6 * time.Second, 15 * time.Second}
+)
+
+func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool) judged {
+	t.Helper()
+	db, err := store.Open(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.MigrateUp(t.Context())
+	require.NoError(t, err)
+
+	signer, err := token.New(token.Config{Secret: []byte(goodKey), Algorithm: "HS256", Issuer: "jwt-toy", Audience: "jwt-toy-client", AccessTTL: l.access})
+	require.NoError(t, err)
+	passwords, err := session.NewPasswords(4, 0)
+	require.NoError(t, err)
+	clock, log := &movedClock{}, slog.New(slog.DiscardHandler)
+	sessions := session.New(session.Config{
+		Store: db, Tokens: signer, Passwords: passwords, RefreshTTL: l.refresh, SessionMaxTTL: l.session,
+		StoreTimeout: storeTimeout, Now: clock.now, Log: log,
+	})
+	for _, u := range demoUsers() {
+		_, err := sessions.AddUser(t.Context(), u.Email, u.Password)
+		require.NoError(t, err)
+	}
+	srv := httptest.NewServer(newHandler(deps{sessions: sessions, ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: production}))
+	t.Cleanup(srv.Close)
+	return judged{srv.URL, clock}
+}
+
+// conforms: every story was judged and every check passed, warnings counted as faults.
+func conforms(t *testing.T, o conformance.Options) *conformance.Report {
+	t.Helper()
+	rep := conformancetest.Run(t, o)
+	require.Equal(t, conformance.Pass, rep.Verdict)
+	require.LessOrEqual(t, rep.Run.PasswordChecks, 80)
+	return rep
+}
+
+// wholeCatalogue: nothing was left unjudged but what the target's honesty makes impossible to see.
+func wholeCatalogue(t *testing.T, rep *conformance.Report) {
+	t.Helper()
+	for _, s := range rep.Stories {
+		require.NotEqual(t, conformance.NotJudged, s.Verdict, s.ID)
+	}
+	require.LessOrEqual(t, rep.Count(conformance.NotJudged), 3)
+}
+
+func TestConformanceSQLite(t *testing.T) {
+	j := startJudged(t, sqliteURL(t), defaultLifetimes, true)
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true}))
+}
+
+func TestConformanceMySQL(t *testing.T) {
+	j := startJudged(t, mysqltest.URL(t), defaultLifetimes, true)
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true}))
+}
+
+// TestConformanceDev judges the default configuration: plain http, no Secure.
+func TestConformanceDev(t *testing.T) {
+	j := startJudged(t, sqliteURL(t), defaultLifetimes, false)
+	rep := conforms(t, conformance.Options{Target: j.url, Run: []string{"login.*", "cookie.*", "logout.*"}})
+	for _, s := range rep.Stories {
+		require.Equal(t, s.ID == "cookie.secure", s.Verdict == conformance.NotJudged, s.ID)
+	}
+}
+
+// TestConformanceRealTime sees tokens expire without a clock hook.
+func TestConformanceRealTime(t *testing.T) {
+	j := startJudged(t, sqliteURL(t), defaultLifetimes, false)
+	short := startJudged(t, sqliteURL(t), shortLifetimes, false)
+	rep := conforms(t, conformance.Options{
+		Target: j.url, ExpiryTarget: short.url, SessionMaxTTL: shortLifetimes.session, Run: []string{"expiry.*", "rotation.rotates"},
+	})
+	wholeCatalogue(t, rep)
+}
