@@ -38,7 +38,7 @@ type result struct {
 	stdout, stderr string
 }
 
-// command runs the program to its end.
+// runCommand runs the program to its end.
 func runCommand(t *testing.T, env map[string]string, stdin string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -59,27 +59,39 @@ type server struct {
 
 var listening = regexp.MustCompile(`"?addr"?[=:]"?(127\.0\.0\.1:\d+)`)
 
-// startServer runs the program until it listens, on a port of its own. It is stopped with the test, unless it was before.
-func startServer(t *testing.T, env map[string]string, args ...string) *server {
+// launch runs the program on a port of its own. It is stopped with the test, unless it was before.
+func launch(t *testing.T, env map[string]string, args ...string) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{stop: cancel, ended: make(chan int, 1), stderr: new(syncBuffer), stdout: new(syncBuffer)}
+	s.world = &world{t: t, secrets: map[string]string{}}
 	go func() {
 		s.ended <- run(ctx, append([]string{"serve", "-addr", "127.0.0.1:0"}, args...), func(name string) string { return env[name] },
 			strings.NewReader(""), s.stdout, s.stderr)
 	}()
-	var found []string
-	require.Eventually(t, func() bool {
-		found = listening.FindStringSubmatch(s.stderr.String())
-		return found != nil || len(s.ended) > 0
-	}, patience, 5*time.Millisecond, "neither listening nor ended")
-	require.NotNil(t, found, "the server ended: %s", s.stderr)
-	s.world = &world{t: t, url: "http://" + found[1], secrets: map[string]string{}}
 	t.Cleanup(func() {
 		if cancel(); s.ended != nil {
 			require.Equal(t, 0, s.wait(), s.stderr)
 		}
 	})
+	return s
+}
+
+// startServer runs the program until it listens.
+func startServer(t *testing.T, env map[string]string, args ...string) *server {
+	t.Helper()
+	return launch(t, env, args...).listens()
+}
+
+func (s *server) listens() *server {
+	s.t.Helper()
+	var found []string
+	require.Eventually(s.t, func() bool {
+		found = listening.FindStringSubmatch(s.stderr.String())
+		return found != nil || len(s.ended) > 0
+	}, patience, 5*time.Millisecond, "neither listening nor ended")
+	require.NotNil(s.t, found, "the server ended: %s", s.stderr)
+	s.url = "http://" + found[1]
 	return s
 }
 

@@ -19,7 +19,7 @@ func withStore(ctx context.Context, a *app, f func(context.Context, *store.DB) e
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	return explainSchema(f(ctx, db))
+	return f(ctx, db)
 }
 
 func migrateUp(ctx context.Context, a *app, _ []string) error {

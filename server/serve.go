@@ -84,7 +84,7 @@ func openMigrated(ctx context.Context, a *app, log *slog.Logger) (*store.DB, err
 	defer cancel()
 	applied, err := db.MigrateUp(ctx)
 	if err != nil {
-		return nil, errors.Join(explainSchema(err), db.Close())
+		return nil, errors.Join(fmt.Errorf("cannot migrate: %w", err), db.Close())
 	}
 	if len(applied) > 0 {
 		log.InfoContext(ctx, "migrated", "applied", applied)
@@ -106,17 +106,6 @@ func openStore(ctx context.Context, a *app) (*store.DB, error) {
 		return nil, fmt.Errorf("cannot open the database: %w", err)
 	}
 	return db, nil
-}
-
-// explainSchema says what to do about a schema that cannot be used. It passes nil on.
-func explainSchema(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, store.ErrForeignSchema):
-		return fmt.Errorf("cannot use the schema: %w\n    Nothing was changed. Give this server a database of its own and name it in DATABASE_URL", err)
-	}
-	return fmt.Errorf("cannot use the schema: %w", err)
 }
 
 func newSessions(cfg config, db session.Store, log *slog.Logger) (*session.Service, error) {
