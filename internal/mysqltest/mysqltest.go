@@ -87,6 +87,23 @@ func Root(t testing.TB) *sql.DB {
 	return start(t).root
 }
 
+// Database returns root's connections to the database of a DATABASE_URL that this package made, until the test ends.
+func Database(t testing.TB, databaseURL string) *sql.DB {
+	t.Helper()
+	cfg := start(t).config.Clone()
+	cfg.DBName = Name(databaseURL)
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatalf("connect as root: %v", err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// Name returns the name of the database in a DATABASE_URL that this package made.
+func Name(databaseURL string) string { return databaseURL[strings.LastIndex(databaseURL, "/")+1:] }
+
 func fresh(t testing.TB, user, password string) string {
 	t.Helper()
 	s := start(t)

@@ -32,9 +32,8 @@ type engine interface {
 	// warnings names settings under which a crash could lose what was acknowledged.
 	warnings(ctx context.Context, db *sql.DB) ([]string, error)
 
-	// lock admits one migrating process at a time, as far as the engine needs that; unlock admits the next.
+	// lock admits one migrating process at a time, until conn and its pool are closed.
 	lock(ctx context.Context, conn *sql.Conn) error
-	unlock(ctx context.Context, conn *sql.Conn) error
 
 	dialect() goose.Dialect
 	versionQuery() string // one row, one text

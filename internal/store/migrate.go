@@ -36,7 +36,7 @@ type Migration struct {
 
 // MigrateUp applies all pending migrations and returns their file names. Processes that start together wait for the first.
 func (db *DB) MigrateUp(ctx context.Context) (applied []string, err error) {
-	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider) error {
+	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider, _ bool) error {
 		results, err := p.Up(ctx)
 		for _, r := range results {
 			applied = append(applied, path.Base(r.Source.Path))
@@ -48,7 +48,10 @@ func (db *DB) MigrateUp(ctx context.Context) (applied []string, err error) {
 
 // MigrateDown takes back the latest migration, with all its data, and returns its file name, "" if there was none.
 func (db *DB) MigrateDown(ctx context.Context) (name string, err error) {
-	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider) error {
+	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider, ours bool) error {
+		if !ours {
+			return nil
+		}
 		result, err := p.Down(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil
@@ -63,12 +66,8 @@ func (db *DB) MigrateDown(ctx context.Context) (name string, err error) {
 
 // MigrationStatus lists all migrations, in order. It changes nothing.
 func (db *DB) MigrationStatus(ctx context.Context) (list []Migration, err error) {
-	ours, err := db.isOurs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider) error {
-		if !ours { // Status would create its table
+	err = db.migrate(ctx, func(ctx context.Context, p *goose.Provider, ours bool) error {
+		if !ours { // goose would create its table to look into it
 			for _, s := range p.ListSources() {
 				list = append(list, Migration{Version: s.Version, Name: path.Base(s.Path)})
 			}
@@ -83,63 +82,53 @@ func (db *DB) MigrationStatus(ctx context.Context) (list []Migration, err error)
 	return list, err
 }
 
-func (db *DB) isOurs(ctx context.Context) (bool, error) {
-	conn, err := db.read.Conn(ctx)
-	if err != nil {
-		return false, db.engine.explain(err)
-	}
-	defer conn.Close()
-	return gate{db.engine}.isOurs(ctx, conn)
-}
-
-func (db *DB) migrate(ctx context.Context, f func(context.Context, *goose.Provider) error) error {
+// migrate runs f alone among all processes, in a database that is empty or ours. The lock is not left to goose, which
+// creates its table before it would take it.
+func (db *DB) migrate(ctx context.Context, f func(ctx context.Context, p *goose.Provider, ours bool) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
 	defer cancel()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("migrate %s: %w", db.engine.place(), err)
+		}
+	}()
 	pool, err := db.engine.openToMigrate()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	p, err := goose.NewProvider(db.engine.dialect(), pool, migrations.FS,
-		goose.WithTableName(versionTable),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithSessionLocker(gate{db.engine}))
+	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
-	}
-	if err := f(ctx, p); err != nil {
-		return fmt.Errorf("migrate %s: %w", db.engine.place(), err)
-	}
-	return nil
-}
-
-// gate is what goose passes before it touches anything: one process at a time, and only into a database that is ours.
-type gate struct{ engine }
-
-func (g gate) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	if err := g.lock(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := g.isOurs(ctx, conn); err != nil {
-		return errors.Join(err, g.unlock(ctx, conn))
+	defer conn.Close() // which also ends the lock
+	if err := db.engine.lock(ctx, conn); err != nil {
+		return err
 	}
-	return nil
+	ours, err := isOurs(ctx, conn, db.engine.tablesQuery())
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(db.engine.dialect(), pool, migrations.FS,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	return f(ctx, p, ours)
 }
 
-func (g gate) SessionUnlock(ctx context.Context, conn *sql.Conn) error { return g.unlock(ctx, conn) }
-
 // isOurs reports whether we have migrated this database before, or returns [ErrForeignSchema].
-func (g gate) isOurs(ctx context.Context, conn *sql.Conn) (bool, error) {
-	rows, err := conn.QueryContext(ctx, g.tablesQuery())
+func isOurs(ctx context.Context, conn *sql.Conn, tablesQuery string) (bool, error) {
+	rows, err := conn.QueryContext(ctx, tablesQuery)
 	if err != nil {
-		return false, fmt.Errorf("list the tables: %w", err)
+		return false, err
 	}
 	defer rows.Close()
 	var foreign []string
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return false, fmt.Errorf("list the tables: %w", err)
+			return false, err
 		}
 		if strings.EqualFold(name, versionTable) {
 			return true, nil
@@ -149,7 +138,7 @@ func (g gate) isOurs(ctx context.Context, conn *sql.Conn) (bool, error) {
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return false, fmt.Errorf("list the tables: %w", err)
+		return false, err
 	}
 	if len(foreign) > 0 {
 		slices.Sort(foreign)

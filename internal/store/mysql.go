@@ -118,7 +118,7 @@ func (e mysqlEngine) warnings(ctx context.Context, db *sql.DB) ([]string, error)
 	return found, nil
 }
 
-// lock waits for a named lock, which MySQL releases should the process die.
+// lock waits for a named lock, which MySQL releases with the connection, also should the process die.
 func (e mysqlEngine) lock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var got sql.NullInt64
@@ -129,11 +129,6 @@ func (e mysqlEngine) lock(ctx context.Context, conn *sql.Conn) error {
 			return nil
 		}
 	}
-}
-
-func (e mysqlEngine) unlock(ctx context.Context, conn *sql.Conn) error {
-	var released sql.NullInt64
-	return conn.QueryRowContext(ctx, `SELECT RELEASE_LOCK(?)`, e.lockName()).Scan(&released)
 }
 
 // lockName names the database, because locks belong to the whole server; hashed, because they have 64 characters at most.

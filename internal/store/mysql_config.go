@@ -52,6 +52,9 @@ func mysqlConfig(loc location) (*mysql.Config, error) {
 	cfg.RejectReadOnly = true       // after a failover the old primary is read-only: leave it, look for the new one
 	cfg.ParseTime = false           // times are integers
 	cfg.Logger = &mysql.NopLogger{} // what it would print is in the errors too
+	// Ids and hashes stand in the statements as bytes. In latin1 each byte is a character; taken for broken UTF-8 they make
+	// MySQL refuse to list its transactions (error 3854 from information_schema.innodb_trx) to whoever looks for a lock.
+	cfg.Collation = "latin1_bin"
 	cfg.Params = map[string]string{
 		"autocommit":               "1", // a server may be configured otherwise, and then nothing would be durable
 		"transaction_isolation":    "'READ-COMMITTED'",

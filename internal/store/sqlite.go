@@ -60,6 +60,7 @@ func (e sqliteEngine) open() (write, read *sql.DB, err error) {
 	if write, err = e.openToMigrate(); err != nil {
 		return nil, nil, err
 	}
+	write.SetMaxOpenConns(1)
 	if read, err = sql.Open("sqlite", e.dsn("query_only(1)")); err != nil {
 		return nil, nil, errors.Join(e.explain(err), write.Close())
 	}
@@ -73,7 +74,6 @@ func (e sqliteEngine) openToMigrate() (*sql.DB, error) {
 	if err != nil {
 		return nil, e.explain(err)
 	}
-	db.SetMaxOpenConns(1)
 	return db, nil
 }
 
@@ -117,9 +117,9 @@ func (e sqliteEngine) warnings(ctx context.Context, db *sql.DB) ([]string, error
 	return nil, nil
 }
 
-// lock has nothing to do: each migration is one transaction, and SQLite lets one in at a time.
-func (sqliteEngine) lock(context.Context, *sql.Conn) error   { return nil }
-func (sqliteEngine) unlock(context.Context, *sql.Conn) error { return nil }
+// lock has nothing to do: SQLite lets one transaction write at a time, and each migration is one. Of two processes that
+// start together both may apply and note it, which harms nothing, because every migration can be repeated.
+func (sqliteEngine) lock(context.Context, *sql.Conn) error { return nil }
 
 func (sqliteEngine) dialect() goose.Dialect { return goose.DialectSQLite3 }
 func (sqliteEngine) versionQuery() string   { return `SELECT 'sqlite ' || sqlite_version()` }
