@@ -387,14 +387,22 @@ func TestBodyThatIsCutOff(t *testing.T) {
 	w := newWorld(t)
 	p := w.loggedIn()
 	for _, path := range []string{"/auth/login", "/auth/refresh", "/auth/logout"} {
-		r := httptest.NewRequest("POST", path, brokenBody{})
-		r.Header.Set("Cookie", "refresh_token="+p.refresh)
-		r.Header.Set("Content-Type", "application/json")
-		rec := httptest.NewRecorder()
-		w.handler.ServeHTTP(rec, r)
-		require.Equal(t, 400, w.check(answer{rec.Code, rec.Header(), rec.Body.String()}).status)
+		require.Equal(t, 400, w.cutOff(path, cookieOf(p.refresh)).status)
 	}
 	w.alive(p.refresh)
+}
+
+// cutOff sends a request whose body breaks off.
+func (w *world) cutOff(path string, headers ...string) answer {
+	w.t.Helper()
+	r := httptest.NewRequest("POST", path, brokenBody{})
+	for _, h := range append(headers, asJSON) {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	return w.check(answer{rec.Code, rec.Header(), rec.Body.String()})
 }
 
 type brokenBody struct{}
