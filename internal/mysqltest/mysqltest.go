@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,6 +104,25 @@ func Database(t testing.TB, databaseURL string) *sql.DB {
 
 // Name returns the name of the database in a DATABASE_URL that this package made.
 func Name(databaseURL string) string { return databaseURL[strings.LastIndex(databaseURL, "/")+1:] }
+
+// File copies a file out of the container, and returns where it is.
+func File(t testing.TB, path string) string {
+	t.Helper()
+	from, err := start(t).container.CopyFileFromContainer(t.Context(), path)
+	if err != nil {
+		t.Fatalf("copy %s: %v", path, err)
+	}
+	defer from.Close()
+	content, err := io.ReadAll(from)
+	if err != nil {
+		t.Fatalf("copy %s: %v", path, err)
+	}
+	local := filepath.Join(t.TempDir(), filepath.Base(path))
+	if err := os.WriteFile(local, content, 0o600); err != nil {
+		t.Fatalf("copy %s: %v", path, err)
+	}
+	return local
+}
 
 func fresh(t testing.TB, user, password string) string {
 	t.Helper()

@@ -1,0 +1,33 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/internal/mysqltest"
+	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/storetest"
+)
+
+// TestRacesAtRepeatableRead: READ COMMITTED is what we ask for, but no promise may need it.
+func TestRacesAtRepeatableRead(t *testing.T) {
+	storetest.Races(t, func(t *testing.T, replicas int) (all []session.Store) {
+		databaseURL := mysqltest.URL(t)
+		for range replicas {
+			e, err := newEngine(databaseURL)
+			require.NoError(t, err)
+			e.(mysqlEngine).cfg.Params["transaction_isolation"] = "'REPEATABLE-READ'"
+			db, err := open(t.Context(), e)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			var level string
+			require.NoError(t, db.write.QueryRow("SELECT @@transaction_isolation").Scan(&level))
+			require.Equal(t, "REPEATABLE-READ", level)
+			_, err = db.MigrateUp(t.Context())
+			require.NoError(t, err)
+			all = append(all, db)
+		}
+		return all
+	})
+}
