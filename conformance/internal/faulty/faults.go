@@ -1,0 +1,77 @@
+package faulty
+
+import (
+	"slices"
+	"strings"
+)
+
+// Fault is one way to be wrong.
+type Fault struct {
+	Name  string // never changes; what stands before the slash is a class of bug, what stands after it a variant
+	Area  string
+	What  string // is wrong, in one sentence
+	Needs string // what it takes to see it beside HTTP, one of the constants below; "" for nothing
+}
+
+// What it takes to see a fault, beside requests.
+const (
+	ShortLived = "short-lived" // tokens must expire: short lives, or a clock that is moved
+	Production = "production"  // cookies must be Secure
+	Secret     = "secret"      // tokens must be forged with the real secret
+)
+
+// Faults lists every fault by area, always in the same order.
+func Faults() []Fault {
+	var all []Fault
+	for _, area := range []struct {
+		name   string
+		faults []Fault
+	}{
+		{"login", loginFaults()},
+		{"access", accessFaults()},
+		{"refresh", refreshFaults()},
+		{"reuse", reuseFaults()},
+		{"concurrency", concurrencyFaults()},
+		{"expiry", expiryFaults()},
+		{"logout", logoutFaults()},
+		{"cookie", cookieFaults()},
+		{"transport", transportFaults()},
+		{"storage", storageFaults()},
+	} {
+		for _, f := range area.faults {
+			f.Area = area.name
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// nearest returns the three names that look most like the given one.
+func nearest(name string) string {
+	var names []string
+	for _, f := range Faults() {
+		names = append(names, f.Name)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	return strings.Join(names[:3], ", ")
+}
+
+// distance is Levenshtein's, over bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,157 @@
+// Package faulty is an authentication server in memory that can be told to be wrong in one way at a time.
+//
+// Without faults it is a small, correct server of the kit's contract. Read http.go, login.go, refresh.go, reuse.go and
+// logout.go, in that order. Every bug that it can have stands beside the code that is right, as a few lines that begin with
+// s.has("the fault's name"); [Faults] lists them all with one sentence each. It exists so that the suite can be seen to catch
+// each of them and nothing else, and as an exercise: start one, look at it from outside, and say what is wrong.
+//
+// It is no server to run anywhere: it forgets everything at exit, its secrets are published, its password hash is fast.
+package faulty
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// DemoSecret signs the access tokens unless [Options] says otherwise, so that a suite can be given it.
+const DemoSecret = "faulty-demo-secret-of-enough-bytes-for-HS256"
+
+// Options say how the server behaves. The zero value is the contract's healthy server with the two demonstration users.
+type Options struct {
+	Faults []string          // names from [Faults]; several may be combined
+	Users  map[string]string // e-mail to password; nil: the two demonstration users
+	Secret string            // signs access tokens; empty: [DemoSecret]
+
+	AccessTTL     time.Duration // whole seconds; 0: 15 minutes
+	RefreshTTL    time.Duration // since the last rotation; 0: 30 days
+	SessionMaxTTL time.Duration // since the login; 0: 90 days
+
+	Secure   bool          // cookies are Secure, as in production
+	HashCost time.Duration // what a password hash takes; 0: next to nothing, or three windows where a fault's hole is a hash left out
+	Window   time.Duration // how long the holes of races stay open; 0: 15 ms
+	Now      func() time.Time
+}
+
+// Server is the server. It is safe for concurrent use, also when its faults are races.
+type Server struct {
+	faults                               map[string]bool
+	accessKey, refreshKey                []byte
+	accessTTL, refreshTTL, sessionMaxTTL time.Duration
+	secure                               bool
+	hashCost, window                     time.Duration
+	clock                                func() time.Time
+	crossOrigin                          *http.CrossOriginProtection
+	routes                               map[string]route
+	users                                []*user // sorted by e-mail
+
+	mu       sync.Mutex
+	families map[string]*family
+	memory   // what only faults keep
+}
+
+// New returns a server, or an error that says which option is wrong; a fault that does not exist is answered with the nearest.
+func New(o Options) (*Server, error) {
+	if o.Users == nil {
+		o.Users = map[string]string{"alice@example.com": "alice-demo-password", "bob@example.com": "bob-demo-password"}
+	}
+	if o.Secret == "" {
+		o.Secret = DemoSecret
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for d, def := range map[*time.Duration]time.Duration{
+		&o.AccessTTL: 15 * time.Minute, &o.RefreshTTL: 30 * 24 * time.Hour, &o.SessionMaxTTL: 90 * 24 * time.Hour, &o.Window: 15 * time.Millisecond,
+	} {
+		if *d < 0 {
+			return nil, fmt.Errorf("a duration is negative: %s", *d)
+		}
+		if *d == 0 {
+			*d = def
+		}
+	}
+	if o.AccessTTL%time.Second != 0 {
+		return nil, fmt.Errorf("the life of access tokens must be whole seconds, not %s", o.AccessTTL)
+	}
+	s := &Server{
+		faults:    map[string]bool{},
+		accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, sessionMaxTTL: o.SessionMaxTTL,
+		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now,
+		crossOrigin: http.NewCrossOriginProtection(),
+		families:    map[string]*family{},
+		memory:      newMemory(),
+	}
+	for _, name := range o.Faults {
+		if !slices.ContainsFunc(Faults(), func(f Fault) bool { return f.Name == name }) {
+			return nil, fmt.Errorf("no fault is called %q; nearest: %s", name, nearest(name))
+		}
+		s.faults[name] = true
+	}
+	if s.has("login-enum-by-timing") && s.hashCost == 0 {
+		s.hashCost = 3 * s.window
+	}
+	if err := s.makeKeys(o.Secret); err != nil {
+		return nil, err
+	}
+	if err := s.addUsers(o.Users); err != nil {
+		return nil, err
+	}
+	s.routes = s.makeRoutes()
+	return s, nil
+}
+
+// makeKeys derives the refresh tokens' key, so that a service that may verify access tokens cannot make refresh tokens.
+func (s *Server) makeKeys(secret string) error {
+	if s.has("at-weak-or-default-secret") {
+		secret = "secret"
+	}
+	s.accessKey = []byte(secret)
+	key, err := hkdf.Key(sha256.New, s.accessKey, nil, "refresh token", sha256.Size)
+	if err != nil {
+		return fmt.Errorf("derive the key of refresh tokens: %w", err)
+	}
+	s.refreshKey = key
+	return nil
+}
+
+// has reports whether the server has any of these faults.
+func (s *Server) has(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return s.faults[name] })
+}
+
+// gap lets others in while a fault believes that it is alone. s.mu must be held, and is again afterwards: the hole is one of logic,
+// never a data race.
+func (s *Server) gap() {
+	s.mu.Unlock()
+	time.Sleep(s.window)
+	s.mu.Lock()
+}
+
+// memory is what faults remember and the healthy server has no use for.
+type memory struct {
+	failures    map[*user]int     // wrong passwords
+	lastLogin   map[*user]int64   // Unix seconds
+	deniedJTIs  map[string]bool   // access tokens
+	handles     map[string]string // short names of refresh tokens
+	spellings   map[string]string // refresh tokens by their lower case
+	busyUsers   map[*user]int     // refreshes under way
+	cachedMe    *user             // whose /me was asked for first
+	handleCount int
+	logins      int
+}
+
+func newMemory() memory {
+	return memory{
+		failures:   map[*user]int{},
+		lastLogin:  map[*user]int64{},
+		deniedJTIs: map[string]bool{},
+		handles:    map[string]string{},
+		spellings:  map[string]string{},
+		busyUsers:  map[*user]int{},
+	}
+}

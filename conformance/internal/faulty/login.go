@@ -1,0 +1,131 @@
+package faulty
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// login answers POST /auth/login.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	email, password, ok := s.credentials(w, r)
+	if !ok {
+		return
+	}
+	switch {
+	case s.has("login-unbounded-password-dos"):
+		time.Sleep(time.Duration(len(password)/maxBody) * s.window) // each 16 KiB costs that much
+	case s.has("login-long-password-500") && len(password) > maxPassword:
+		s.problem(w, http.StatusInternalServerError, "the server has failed")
+		return
+	case s.has("login-password-truncated-72"):
+	case len(password) > maxPassword:
+		s.problem(w, http.StatusUnprocessableEntity, "the password is longer than 72 bytes")
+		return
+	}
+	u, ok := s.checkPassword(email, password)
+	if !ok {
+		s.refuseLogin(w, r, email, password)
+		return
+	}
+	t, ok := s.startSession(u, refreshCookies(r))
+	if !ok {
+		s.problem(w, http.StatusInternalServerError, "the server has failed")
+		return
+	}
+	s.writeTokens(w, r, onLogin, t)
+}
+
+// startSession begins a session for a user who has shown the password, and the session of a cookie that came along lives on. It
+// fails for the sake of faults only.
+func (s *Server) startSession(u *user, cookies []string) (tokens, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock()
+	if s.has("login-same-second-collision") && s.lastLogin[u] == now.Unix() {
+		return tokens{}, false // a UNIQUE column has the same value already
+	}
+	s.lastLogin[u] = now.Unix()
+	for _, raw := range cookies {
+		if t, ok := s.parseRefresh(raw); ok && s.has("login-ends-presented-session") {
+			s.end(s.families[t.family], byLogout)
+		}
+	}
+	return s.startFamily(u, now), true
+}
+
+// refuseLogin answers an unknown user and a wrong password alike, or anybody could ask which addresses have an account.
+func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, password string) {
+	detail, unknown := "e-mail or password is wrong", s.userByEmail(email) == nil
+	switch {
+	case s.has("login-enum-by-response/status") && unknown:
+		s.problem(w, http.StatusNotFound, detail)
+		return
+	case s.has("login-enum-by-response/body") && unknown:
+		detail = "there is no such user"
+	case s.has("login-enum-by-response/header") && !unknown:
+		w.Header().Set("X-Attempts-Left", "4")
+	case s.has("login-enum-by-response/cookie") && !unknown:
+		http.SetCookie(w, &http.Cookie{Name: "last_user", Value: "1", Path: "/"})
+	case s.has("tx-wrong-status/login-400"):
+		s.problem(w, http.StatusBadRequest, detail)
+		return
+	case s.has("tx-credential-echoed-in-error/password"):
+		detail = fmt.Sprintf("%q is not the password of %s", password, email)
+	case s.has("cookie-cleared-on-refusal/login"):
+		s.setCookie(w, r, onLogout, "", 0)
+	}
+	s.unauthorized(w, detail)
+}
+
+// startFamily begins a session: the user's other sessions live on.
+func (s *Server) startFamily(u *user, now time.Time) tokens {
+	f := &family{id: newID(), user: u, rotatedAt: now, absoluteEnd: now.Add(s.sessionMaxTTL), past: map[tokenHash]rotation{}}
+	f.expires = earlier(now.Add(s.refreshTTL), f.absoluteEnd)
+	if s.has("exp-no-absolute-cap") {
+		f.absoluteEnd = now.AddDate(1000, 0, 0)
+		f.expires = now.Add(s.refreshTTL)
+	}
+	if s.has("login-same-second-collision/same-token") {
+		f.id = fmt.Sprintf("%s-%d", u.id, now.Unix())
+	}
+	if others := s.sessionsOf(u, now); len(others) > 0 {
+		newest := others[len(others)-1]
+		switch {
+		case s.has("login-reuses-refresh-token"):
+			return tokens{access: s.accessToken(newest, onLogin, now), refresh: newest.last, life: newest.expires.Sub(now)}
+		case s.has("family-shared-by-logins"):
+			t := s.issue(newest, onLogin, now)
+			newest.live = append(newest.live, hashOf(t.refresh))
+			return t
+		case s.has("login-ends-other-sessions"):
+			for _, other := range others {
+				s.end(other, byLogout)
+			}
+		case s.has("family-cap-evicts-live-session") && len(others) >= maxSessions:
+			s.end(others[0], byLogout) // the oldest login, however busy it is
+		}
+	}
+	s.logins++
+	f.number = s.logins
+	t := s.issue(f, onLogin, now)
+	f.live = []tokenHash{hashOf(t.refresh)}
+	s.families[f.id] = f
+	return t
+}
+
+// maxSessions is how many sessions a user may have under the fault that counts them.
+const maxSessions = 4
+
+// sessionsOf returns the user's living sessions, oldest login first.
+func (s *Server) sessionsOf(u *user, now time.Time) []*family {
+	var all []*family
+	for _, f := range s.families {
+		if f.user == u && f.ended == "" && now.Before(f.expires) {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b *family) int { return a.number - b.number })
+	return all
+}
