@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,19 +123,17 @@ func TestMySQLReplicas(t *testing.T) {
 
 	p = a.loggedIn()
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var winners []pair
-	for i := range 12 {
-		wg.Go(func() {
-			answer := servers[i%3].refresh(p.refresh)
-			mu.Lock()
-			defer mu.Unlock()
-			if answer.status == 200 {
-				winners = append(winners, servers[i%3].tokens(answer))
-			}
-		})
+	answers := make([]answer, 12)
+	for i := range answers {
+		wg.Go(func() { answers[i] = servers[i%3].refresh(p.refresh) })
 	}
 	wg.Wait()
+	var winners []pair
+	for _, answer := range answers {
+		if answer.status == 200 {
+			winners = append(winners, a.tokens(answer))
+		}
+	}
 	require.Len(t, winners, 1)
 	c.dead(winners[0].refresh)
 }
@@ -154,19 +153,22 @@ func TestMySQLAway(t *testing.T) {
 			proxy.set(mode)
 			start := time.Now()
 			var wg sync.WaitGroup
-			for _, send := range []func() answer{
+			calls := []func() answer{
 				func() answer { return s.refresh(p.refresh) },
 				func() answer { return s.refresh(rotated) },
 				func() answer { return s.logout(p.refresh) },
 				func() answer { return s.login(s.user(1)) },
 				func() answer { return s.send("GET", "/me", "", "Authorization: Bearer "+p.access) },
 				func() answer { return s.send("GET", "/readyz", "") },
-			} {
-				wg.Go(func() { require.Equal(t, 503, send().status) }) // and the cookie intact, which send checks
+			}
+			statuses := make([]int, len(calls))
+			for i, call := range calls {
+				wg.Go(func() { statuses[i] = call().status }) // each with the cookie intact, which send checks
 			}
 			require.Equal(t, 200, s.send("GET", "/healthz", "").status)
 			require.Equal(t, 401, s.refresh("garbage").status)
 			wg.Wait()
+			require.Equal(t, slices.Repeat([]int{503}, len(calls)), statuses)
 			require.Less(t, time.Since(start), requestTimeout)
 			proxy.set(pass)
 			require.Eventually(t, func() bool { return s.send("GET", "/readyz", "").status == 200 }, patience, 50*time.Millisecond)
@@ -187,7 +189,7 @@ type proxyMode int
 const (
 	pass       proxyMode = iota
 	refuse               // every connection is closed
-	freeze               // nothing passes, nothing is closed
+	freeze               // nothing passes and nothing is closed; what was held is lost
 	loseAnswer           // the next answer is lost with its connection; then pass
 )
 
@@ -262,12 +264,12 @@ func (p *proxy) copy(to, from net.Conn, answers bool) {
 			return
 		}
 		p.mu.Lock()
+		lose := p.mode == freeze // passing it on later would be a commit that the client does not know of
 		for p.mode == freeze {
 			p.changed.Wait()
 		}
-		lose := p.mode == loseAnswer && answers
-		if lose {
-			p.mode = pass
+		if p.mode == loseAnswer && answers {
+			p.mode, lose = pass, true
 		}
 		p.mu.Unlock()
 		if lose {
