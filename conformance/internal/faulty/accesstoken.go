@@ -170,5 +170,5 @@ func (s *Server) inTime(claims map[string]any, now time.Time) bool {
 		return false
 	}
 	nbf, ok := claims["nbf"].(float64)
-	return !ok || at >= nbf || s.has("at-nbf-iat-in-future/nbf")
+	return !ok || at >= nbf || s.has("at-nbf-iat-in-future/nbf", "at-nbf-iat-in-future/verifier")
 }

@@ -71,6 +71,7 @@ func accessFaults() []Fault {
 		{Name: "at-jti-missing", What: "access tokens have no jti"},
 		{Name: "at-nbf-iat-in-future", What: "access tokens say that they were issued five seconds from now"},
 		{Name: "at-nbf-iat-in-future/nbf", What: "access tokens say that they begin five seconds from now"},
+		{Name: "at-nbf-iat-in-future/verifier", What: "a token that has not begun yet is accepted", Needs: Secret},
 		{Name: "at-sensitive-claims/email", What: "access tokens name the e-mail to all who hold them"},
 		{Name: "at-sensitive-claims/password-hash", What: "access tokens carry the password hash"},
 		{Name: "at-sensitive-claims/family", What: "access tokens name the family"},

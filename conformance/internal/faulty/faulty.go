@@ -24,7 +24,7 @@ const DemoSecret = "faulty-demo-secret-of-enough-bytes-for-HS256"
 // Options say how the server behaves. The zero value is the contract's healthy server with the two demonstration users.
 type Options struct {
 	Faults []string          // names from [Faults]; several may be combined
-	Users  map[string]string // e-mail to password; nil: the two demonstration users
+	Users  map[string]string // e-mail to password; none: the two demonstration users
 	Secret string            // signs access tokens; empty: [DemoSecret]
 
 	AccessTTL     time.Duration // whole seconds; 0: 15 minutes
@@ -45,6 +45,7 @@ type Server struct {
 	secure                               bool
 	hashCost, window                     time.Duration
 	clock                                func() time.Time
+	sleep                                func(time.Duration) // time.Sleep, but in tests
 	crossOrigin                          *http.CrossOriginProtection
 	routes                               map[string]route
 	users                                []*user // sorted by e-mail
@@ -56,7 +57,7 @@ type Server struct {
 
 // New returns a server, or an error that says which option is wrong; a fault that does not exist is answered with the nearest.
 func New(o Options) (*Server, error) {
-	if o.Users == nil {
+	if len(o.Users) == 0 {
 		o.Users = map[string]string{"alice@example.com": "alice-demo-password", "bob@example.com": "bob-demo-password"}
 	}
 	if o.Secret == "" {
@@ -81,7 +82,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		faults:    map[string]bool{},
 		accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, sessionMaxTTL: o.SessionMaxTTL,
-		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now,
+		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now, sleep: time.Sleep,
 		crossOrigin: http.NewCrossOriginProtection(),
 		families:    map[string]*family{},
 		memory:      newMemory(),
@@ -128,7 +129,7 @@ func (s *Server) has(names ...string) bool {
 // never a data race.
 func (s *Server) gap() {
 	s.mu.Unlock()
-	time.Sleep(s.window)
+	s.sleep(s.window)
 	s.mu.Lock()
 }
 

@@ -103,7 +103,7 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no probe for it")
 			}
-			o := Options{Window: raceWindow, Secure: f.Needs == Production}
+			o := Options{Secure: f.Needs == Production}
 			if got := p.see(newWorld(t, o)); got != p.healthy {
 				t.Errorf("healthy: got %q, want %q", got, p.healthy)
 			}

@@ -2,11 +2,16 @@ package faulty
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -137,12 +142,12 @@ func TestLives(t *testing.T) {
 	if got := w.refresh(b.refresh); got.status != 401 {
 		t.Errorf("idle for the whole life: %d", got.status)
 	}
-	c := w.login()
-	w.wait(9 * time.Second)
+	c := w.login() // 600 ms after the second, and exp is whole seconds
+	w.wait(9400*time.Millisecond - time.Microsecond)
 	if got := w.me(c.access); got.status != 200 {
 		t.Errorf("access token before exp: %d", got.status)
 	}
-	w.wait(time.Second)
+	w.wait(time.Microsecond)
 	if got := w.me(c.access); got.status != 401 {
 		t.Errorf("access token at exp: %d", got.status)
 	}
@@ -246,6 +251,7 @@ func TestStatuses(t *testing.T) {
 		{"cross-origin logout", w.do("POST", "/auth/logout", "", header("Origin", "https://evil.example")), 403},
 		{"no token", w.do("GET", "/me", ""), 401},
 		{"basic", w.do("GET", "/me", "", header("Authorization", "Basic YTpi")), 401},
+		{"two tokens", w.do("GET", "/me", "", bearer(w.login().access), bearer("other")), 401},
 	} {
 		if tc.got.status != tc.want {
 			t.Errorf("%s: got %d %s, want %d", tc.name, tc.got.status, tc.got.raw, tc.want)
@@ -256,6 +262,47 @@ func TestStatuses(t *testing.T) {
 		if challenge := tc.got.header.Get("WWW-Authenticate"); (tc.want == 401) != strings.HasPrefix(challenge, "Bearer") {
 			t.Errorf("%s: WWW-Authenticate %q", tc.name, challenge)
 		}
+	}
+}
+
+// A body that breaks off is refused before the token is spent.
+func TestBrokenBody(t *testing.T) {
+	w := newWorld(t, Options{})
+	a := w.login()
+	broken := func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }
+	if r, o := w.refresh(a.refresh, broken), w.logout(a.refresh, broken); r.status != 400 || o.status != 400 {
+		t.Errorf("got %d and %d", r.status, o.status)
+	}
+	if got := w.refresh(a.refresh); got.status != 200 {
+		t.Errorf("the token was spent: %d", got.status)
+	}
+}
+
+// Key, type, audience and issuer of a refresh token are each judged: what is right in all but one is refused, and ends nothing.
+func TestOddRefreshTokens(t *testing.T) {
+	w := newWorld(t, Options{})
+	a := w.login()
+	good, _ := parseJWT(a.refresh, strictBase64())
+	with := func(name string, value any) map[string]any {
+		claims := maps.Clone(good.claims)
+		edit(claims, map[string]any{name: value})
+		return claims
+	}
+	for name, token := range map[string]string{
+		"key":      makeJWT(w.s.accessKey, "rt+jwt", good.claims),
+		"type":     makeJWT(w.s.refreshKey, "at+jwt", good.claims),
+		"audience": makeJWT(w.s.refreshKey, "rt+jwt", with("aud", audience)),
+		"issuer":   makeJWT(w.s.refreshKey, "rt+jwt", with("iss", "other")),
+		"no gen":   makeJWT(w.s.refreshKey, "rt+jwt", with("gen", nil)),
+		"no exp":   makeJWT(w.s.refreshKey, "rt+jwt", with("exp", nil)),
+		"family":   makeJWT(w.s.refreshKey, "rt+jwt", with("fam", "other")),
+	} {
+		if got := w.refresh(token); got.status != 401 {
+			t.Errorf("another %s: %d", name, got.status)
+		}
+	}
+	if got := w.refresh(a.refresh); got.status != 200 {
+		t.Errorf("the family has ended: %d", got.status)
 	}
 }
 
@@ -284,5 +331,45 @@ func TestCrossSiteHasNoEffect(t *testing.T) {
 	}
 	if got := w.refresh(a.refresh); got.status != 200 {
 		t.Errorf("the token was spent: %d", got.status)
+	}
+}
+
+// The holes of races are wide enough to be found over real connections, not only by tests that hold them open.
+func TestHoleIsWide(t *testing.T) {
+	s, err := New(Options{Faults: []string{"conc-double-spend"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	login, err := server.Client().Post(server.URL+"/auth/login", "application/json", strings.NewReader(`{"email":"`+alice+`","password":"`+alicePassword+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	login.Body.Close()
+	var wins atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/auth/refresh", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.AddCookie(login.Cookies()[0])
+			answer, err := server.Client().Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answer.Body.Close()
+			if answer.StatusCode == 200 {
+				wins.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if wins.Load() < 2 {
+		t.Errorf("%d of 8 won", wins.Load())
 	}
 }

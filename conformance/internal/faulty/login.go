@@ -15,7 +15,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s.has("login-unbounded-password-dos"):
-		time.Sleep(time.Duration(len(password)/maxBody) * s.window) // each 16 KiB costs that much
+		s.sleep(time.Duration(len(password)/maxBody) * s.window) // each 16 KiB costs that much
 	case s.has("login-long-password-500") && len(password) > maxPassword:
 		s.problem(w, http.StatusInternalServerError, "the server has failed")
 		return

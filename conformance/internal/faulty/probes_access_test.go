@@ -85,6 +85,7 @@ func accessTokenProbes() map[string]probe {
 		"at-iss-not-checked":                        {"401", "200", forged(nil, map[string]any{"iss": "other"}, DemoSecret)},
 		"at-iss-not-checked/prefix":                 {"401", "200", forged(nil, map[string]any{"iss": issuer + ".evil.example"}, DemoSecret)},
 		"at-exp-absent-or-optional/verifier":        {"401", "200", forged(nil, map[string]any{"exp": nil}, DemoSecret)},
+		"at-nbf-iat-in-future/verifier":             {"401", "200", forged(nil, map[string]any{"nbf": iat + 1}, DemoSecret)},
 		"at-aud-not-checked/missing-claim":          {"", "no aud no aud", claimNames},
 		"at-iss-not-checked/missing-claim":          {"", "no iss no iss", claimNames},
 		"at-iss-not-checked/other-on-refresh":       {"faulty faulty", "faulty faulty/", claims("iss")},

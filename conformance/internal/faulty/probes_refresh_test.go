@@ -183,20 +183,21 @@ func concurrencyProbes() map[string]probe {
 	}
 	return map[string]probe{
 		"conc-double-spend": {"200 401 401", "200 200 200", twice},
-		"conc-loser-clears-winner-cookie": {"0", "-1", func(w *world) string {
+		"conc-loser-clears-winner-cookie": {"200 401 0", "200 401 -1", func(w *world) string {
 			a := w.login()
-			return fmt.Sprint(w.race(again(w, a.refresh), again(w, a.refresh))[1].set().MaxAge)
+			r := w.race(again(w, a.refresh), again(w, a.refresh))
+			return fmt.Sprint(r[0], r[1], r[1].set().MaxAge)
 		}},
 		"conc-loser-not-punished": {"200 401 401, 401 401", "200 401 200, 401 401", both(twice, replay(1, 0))},
-		"conc-logout-vs-refresh-resurrects": {"401, 401", "200, 401", both(func(w *world) string {
+		"conc-logout-vs-refresh-resurrects": {"200 204 401, 401", "200 204 200, 401", both(func(w *world) string {
 			a := w.login()
 			r := w.race(again(w, a.refresh), func() reply { return w.logout(a.refresh) })
-			return w.refresh(r[0].refresh).String()
+			return fmt.Sprint(r[0], r[1], w.refresh(r[0].refresh))
 		}, afterLogoutLive)},
-		"conc-revocation-misses-child": {"401, 401 401", "200, 401 401", both(func(w *world) string {
+		"conc-revocation-misses-child": {"200 401 401, 401 401", "200 401 200, 401 401", both(func(w *world) string {
 			a, b := w.rotated()
 			r := w.race(again(w, b.refresh), again(w, a.refresh))
-			return w.refresh(r[0].refresh).String()
+			return fmt.Sprint(r[0], r[1], w.refresh(r[0].refresh))
 		}, replay(1, 0))},
 		"conc-deadlock-or-duplicate-500": {"200 401 401", "200 500 200", twice},
 		"conc-deadlock-or-duplicate-500/user": {"200 200, 200 401 401", "200 500, 200 401 401", both(func(w *world) string {

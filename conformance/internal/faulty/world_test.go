@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,24 +153,37 @@ func (w *world) chain(n int) []reply {
 	return all
 }
 
-// race makes requests at once, the later ones a third of the default window after the first, and returns the answers in that order.
-func (w *world) race(requests ...func() reply) []reply {
-	answers := make([]reply, len(requests))
-	var wg sync.WaitGroup
-	for i, request := range requests {
-		wg.Go(func() {
-			if i > 0 {
-				time.Sleep(raceWindow / 3)
-			}
-			answers[i] = request()
-		})
+// race makes a request and, when that is in a race's hole or answered, the others. The hole stays open until each of them is in one
+// too or answered, so nothing depends on how busy the machine is. The answers come sorted by status.
+func (w *world) race(first func() reply, others ...func() reply) []reply {
+	paused, proceed := make(chan struct{}), make(chan struct{})
+	w.s.sleep = func(time.Duration) {
+		paused <- struct{}{}
+		<-proceed
 	}
+	var answers []reply
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, request := range append([]func() reply{first}, others...) {
+		done := make(chan struct{})
+		wg.Go(func() {
+			defer close(done)
+			r := request()
+			mu.Lock()
+			defer mu.Unlock()
+			answers = append(answers, r)
+		})
+		select {
+		case <-paused:
+		case <-done:
+		}
+	}
+	close(proceed)
 	wg.Wait()
+	w.s.sleep = func(time.Duration) {}
+	slices.SortStableFunc(answers, func(a, b reply) int { return a.status - b.status })
 	return answers
 }
-
-// raceWindow is wide enough for a busy machine.
-const raceWindow = 60 * time.Millisecond
 
 // forge makes an access token of a good one: its header and claims with some members replaced (nil: removed), signed with HS256 and
 // key, or with HS512 if the header says so.
