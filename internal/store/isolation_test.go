@@ -12,6 +12,7 @@ import (
 
 // TestRacesAtRepeatableRead: READ COMMITTED is what we ask for, but no promise may need it.
 func TestRacesAtRepeatableRead(t *testing.T) {
+	t.Parallel()
 	storetest.Races(t, func(t *testing.T, replicas int) (all []session.Store) {
 		databaseURL := mysqltest.URL(t)
 		for range replicas {

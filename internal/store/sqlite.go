@@ -41,7 +41,7 @@ func newSQLite(loc location) (engine, error) {
 // dsn asks for a journal that lets readers pass, and for a disk flush before a commit is acknowledged.
 func (e sqliteEngine) dsn(pragmas ...string) string {
 	options := url.Values{"_txlock": {"immediate"}}
-	for _, p := range append([]string{"busy_timeout(1000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(100)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...) {
 		options.Add("_pragma", p)
 	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(e.path)}).EscapedPath() + "?" + options.Encode()

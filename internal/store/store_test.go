@@ -13,9 +13,15 @@ import (
 
 func TestMain(m *testing.M) { mysqltest.Main(m) }
 
-func TestSQLite(t *testing.T) { storetest.Run(t, replicas(sqliteURL)) }
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, replicas(sqliteURL))
+}
 
-func TestMySQL(t *testing.T) { storetest.Run(t, replicas(mysqlURL)) }
+func TestMySQL(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, replicas(mysqlURL))
+}
 
 func sqliteURL(t testing.TB) string { return "sqlite:///" + t.TempDir() + "/test.db" }
 
