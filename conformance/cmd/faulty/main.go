@@ -1,0 +1,196 @@
+// Command faulty runs an authentication server that is wrong in exactly one way, or in none: to see what the conformance suite says
+// of it, or to find the fault oneself. It keeps everything in memory and its secrets are published, so it listens on loopback only.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+)
+
+const usage = `faulty runs an authentication server that is wrong in exactly one way, to see what the conformance suite says of it.
+
+usage:
+  faulty                             the healthy server
+  faulty -fault reuse-plain-401      one fault
+  faulty -fault NAME,NAME            several, which may hide each other
+  faulty -list                       all faults, by area
+
+Its users are alice@example.com (alice-demo-password) and bob@example.com (bob-demo-password).
+Judge it with: go run ./conformance/cmd/conformance -target http://127.0.0.1:8081
+
+flags:
+`
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFail  = 1 // it could not listen or serve
+	exitUsage = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// config is what the flags say.
+type config struct {
+	addr   string
+	list   bool
+	faulty faulty.Options
+}
+
+// run serves until ctx ends, and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, fs := flags()
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(stdout)
+		say(stdout, usage)
+		fs.PrintDefaults()
+		return exitOK
+	case err != nil:
+		return misused(stderr, err)
+	case fs.NArg() > 0:
+		return misused(stderr, fmt.Errorf("%q is no flag; a fault is named with -fault", fs.Arg(0)))
+	case c.list:
+		list(stdout)
+		return exitOK
+	}
+	if err := loopback(c.addr); err != nil {
+		return misused(stderr, err)
+	}
+	server, err := faulty.New(c.faulty)
+	if err != nil {
+		return misused(stderr, err)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
+	if err != nil {
+		say(stderr, "faulty: %v; is another one running? -addr 127.0.0.1:0 takes any free port\n", err)
+		return exitFail
+	}
+	describe(stdout, c.faulty)
+	say(stdout, "listening on http://%s, stop with Ctrl-C\n", listener.Addr())
+	if err := serve(ctx, server, listener); err != nil {
+		say(stderr, "faulty: %v\n", err)
+		return exitFail
+	}
+	return exitOK
+}
+
+// flags defines the flags, and where their values go.
+func flags() (*config, *flag.FlagSet) {
+	c := &config{}
+	fs := flag.NewFlagSet("faulty", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("fault", "be wrong in this way; `NAME`[,NAME], see -list", func(names string) error {
+		c.faulty.Faults = append(c.faulty.Faults, strings.Split(names, ",")...)
+		return nil
+	})
+	fs.BoolVar(&c.list, "list", false, "list all faults and exit")
+	fs.StringVar(&c.addr, "addr", "127.0.0.1:8081", "listen on this loopback `HOST:PORT`; port 0: any that is free")
+	fs.DurationVar(&c.faulty.AccessTTL, "access-ttl", 15*time.Minute, "life of an access token, in whole seconds")
+	fs.DurationVar(&c.faulty.RefreshTTL, "refresh-ttl", 30*24*time.Hour, "life of a refresh token since the last rotation")
+	fs.DurationVar(&c.faulty.SessionMaxTTL, "session-max-ttl", 90*24*time.Hour, "life of a session since the login")
+	fs.DurationVar(&c.faulty.Window, "window", 15*time.Millisecond, "how long the holes of races stay open")
+	fs.DurationVar(&c.faulty.HashCost, "hash-cost", 0, "how long a password check takes")
+	fs.BoolVar(&c.faulty.Secure, "secure", false, "set Secure cookies, as in production")
+	return c, fs
+}
+
+// loopback refuses to show known passwords and known holes to a network.
+func loopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("-addr %s: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("-addr %s: only loopback, such as 127.0.0.1:8081: the passwords are published and the holes are real", addr)
+}
+
+func misused(stderr io.Writer, err error) int {
+	say(stderr, "faulty: %v\nfaulty -h shows what there is.\n", err)
+	return exitUsage
+}
+
+// list prints all faults by area.
+func list(w io.Writer) {
+	area := ""
+	for _, f := range faulty.Faults() {
+		if f.Area != area {
+			area = f.Area
+			say(w, "\n%s\n", area)
+		}
+		say(w, "  %-55s %s%s\n", f.Name, f.What, needs(f))
+	}
+}
+
+// needs says what it takes to see a fault.
+func needs(f faulty.Fault) string {
+	switch f.Needs {
+	case faulty.ShortLived:
+		return " (tokens must expire: -access-ttl 2s -refresh-ttl 4s -session-max-ttl 10s)"
+	case faulty.Production:
+		return " (-secure)"
+	case faulty.Secret:
+		return " (tokens must be forged with the secret, which is " + faulty.DemoSecret + ")"
+	}
+	return ""
+}
+
+// describe says what is wrong with the server that is about to start.
+func describe(w io.Writer, o faulty.Options) {
+	if len(o.Faults) == 0 {
+		say(w, "no fault: the healthy server\n")
+	}
+	for _, f := range faulty.Faults() {
+		for _, name := range o.Faults {
+			if f.Name == name {
+				say(w, "%s: %s%s\n", f.Name, f.What, needs(f))
+			}
+		}
+	}
+}
+
+// serve answers until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, handler http.Handler, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(timeout); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
+
+// say prints. Nobody can be told that printing fails.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
