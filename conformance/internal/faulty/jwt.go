@@ -18,7 +18,8 @@ type parsedJWT struct {
 	signature      []byte
 }
 
-// parseJWT takes a compact JWS apart (RFC 7515 section 7.1). Strictly means that a signature has one spelling only.
+// parseJWT takes a compact JWS apart (RFC 7515 section 7.1). The signature is decoded as told, since only a strict decoder knows one
+// spelling of it.
 func parseJWT(raw string, signatures *base64.Encoding) (parsedJWT, bool) {
 	parts := strings.Split(raw, ".")
 	if len(raw) > maxToken || len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // Go's base64 skips line breaks
