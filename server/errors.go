@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -45,8 +44,6 @@ var statuses = []struct {
 	{errWrongField, http.StatusUnprocessableEntity},
 	{session.ErrPasswordTooLong, http.StatusUnprocessableEntity},
 	{session.ErrUnavailable, http.StatusServiceUnavailable},
-	{context.DeadlineExceeded, http.StatusServiceUnavailable},
-	{context.Canceled, http.StatusServiceUnavailable}, // the client has gone
 }
 
 // problem is an error as the client reads it: RFC 9457, whose detail member is also where FastAPI's clients look.

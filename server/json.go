@@ -69,7 +69,7 @@ func parseObject(body []byte) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
+	if err := json.Unmarshal(body, &fields); err != nil {
 		return nil, fmt.Errorf("%w: the body is not an object", errWrongField)
 	}
 	return fields, nil

@@ -22,6 +22,7 @@ func loginRequest(contentType, body string) *http.Request {
 
 func TestDecodeCredentials(t *testing.T) {
 	const good = `{"email":"a@example.com","password":"p"}`
+	const maxBody = 16384 // as documented
 	want := credentials{"a@example.com", "p"}
 	tests := []struct {
 		name        string
