@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -29,7 +31,7 @@ func accessClaims() Scenario {
 			{Slug: "no-secrets", Text: "no claim holds an e-mail, a password or its hash, or a refresh token"},
 		},
 		Run: func(s *Scene) {
-			s.Victim.SignIn()
+			s.Victim.NewSession()
 			first, is := parseJWT(s.Victim.access.value)
 			s.Victim.Rotate()
 			second, is2 := parseJWT(s.Victim.access.value)
@@ -78,7 +80,7 @@ func (s *Scene) leaks(t jwt) bool {
 	for name, v := range t.claims {
 		text := fmt.Sprint(v)
 		lower := strings.ToLower(name)
-		if strings.Contains(lower, "password") || strings.HasPrefix(text, "$2a$") || strings.HasPrefix(text, "$2b$") || strings.HasPrefix(text, "$argon2") {
+		if secretName(lower) || strings.HasPrefix(text, "$2a$") || strings.HasPrefix(text, "$2b$") || strings.HasPrefix(text, "$argon2") {
 			return true
 		}
 		if strings.Contains(text, s.Victim.user.Email) || strings.Contains(text, s.Victim.user.Password) || strings.Contains(text, s.Victim.refresh.value) {
@@ -86,6 +88,12 @@ func (s *Scene) leaks(t jwt) bool {
 		}
 	}
 	return false
+}
+
+// secretName: at_hash, c_hash and s_hash are OpenID Connect's, and no secrets.
+func secretName(lower string) bool {
+	return strings.Contains(lower, "password") || strings.Contains(lower, "passwd") || lower == "pwd" ||
+		strings.Contains(lower, "hash") && lower != "at_hash" && lower != "c_hash" && lower != "s_hash"
 }
 
 func accessLifetime() Scenario {
@@ -191,6 +199,7 @@ func accessRequired() Scenario {
 			{Slug: "works", Text: "the token of a login opens it"},
 			{Slug: "refreshed-works", Text: "the token of a refresh opens it"},
 			{Slug: "own-data", Text: "it shows each user something else"},
+			{Slug: "no-secrets", Text: "it shows neither a password nor its hash"},
 			{Slug: "none", Text: "no token is refused"},
 			{Slug: "garbage", Text: "a garbage token is refused"},
 			{Slug: "empty", Text: "an empty bearer value is refused"},
@@ -205,6 +214,11 @@ func accessRequired() Scenario {
 			v := s.Victim.NewSession()
 			mine := v.Me(v.access.value, "")
 			s.Accepted("works", mine)
+			clean := !strings.Contains(mine.text, v.user.Password) && !strings.Contains(mine.text, "$2a$") && !strings.Contains(mine.text, "$2b$")
+			for name := range mine.json {
+				clean = clean && !secretName(strings.ToLower(name))
+			}
+			s.Check("no-secrets", mine, clean, "no password, no hash", "one")
 			v.Rotate()
 			again := v.Me(v.access.value, "")
 			s.Check("refreshed-works", again, again.accepted(), "200", "")
@@ -263,11 +277,18 @@ func accessForged() Scenario {
 		{"alg-empty", "an empty alg is refused", func(t jwt) string { return t.with(map[string]any{"alg": ""}, nil) + "." }},
 		{"no-signature", "the token with its signature cut off is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." }},
 		{"two-parts", "the token without its third part is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] }},
+		{"half-signature", "the first half of the signature is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." + t.parts[2][:len(t.parts[2])/8*4] }},
+		{"own-key", "a token that brings its own key is refused", func(t jwt) string {
+			key := []byte("a key that the attacker chose by himself")
+			jwk := map[string]any{"kty": "oct", "alg": "HS256", "k": base64.RawURLEncoding.EncodeToString(key)}
+			return resign(t, map[string]any{"jwk": jwk}, key)
+		}},
+		{"unknown-key-id", "a key ID that does not exist is refused", func(t jwt) string { return resign(t, map[string]any{"kid": "nonesuch"}, nil) }},
 		{"bit-flipped", "a flipped bit in the signature is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." + flipFirst(t.parts[2]) }},
 		{"other-subject", "another sub under the old signature is refused", func(t jwt) string { return t.with(nil, map[string]any{"sub": "1"}) + "." + t.parts[2] }},
 		{"longer-life", "a later exp under the old signature is refused", func(t jwt) string { return t.with(nil, map[string]any{"exp": 32503680000}) + "." + t.parts[2] }},
-		{"random-key", "a signature by another key is refused", func(t jwt) string { return resign(t, []byte("another key, as good as any other one")) }},
-		{"empty-key", "a signature by the empty key is refused", func(t jwt) string { return resign(t, nil) }},
+		{"random-key", "a signature by another key is refused", func(t jwt) string { return resign(t, nil, []byte("another key, as good as any other one")) }},
+		{"empty-key", "a signature by the empty key is refused", func(t jwt) string { return resign(t, nil, nil) }},
 		{"padded", "base64 padding behind the signature is refused", func(t jwt) string { return strings.Join(t.parts[:], ".") + "=" }},
 		{"last-character", "a last character that decodes to the same bytes is refused", func(t jwt) string { return t.parts[0] + "." + t.parts[1] + "." + sameBytes(t.parts[2]) }},
 	}
@@ -307,8 +328,11 @@ func accessForged() Scenario {
 	return sc
 }
 
-func resign(t jwt, key []byte) string {
-	signed := t.with(map[string]any{"alg": "HS256"}, nil)
+// resign signs the same claims with another key, under HS256 and other header members if wanted.
+func resign(t jwt, header map[string]any, key []byte) string {
+	h := map[string]any{"alg": "HS256"}
+	maps.Copy(h, header)
+	signed := t.with(h, nil)
 	sig, _ := hmacSign("HS256", signed, key)
 	return signed + "." + sig
 }

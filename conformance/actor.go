@@ -64,14 +64,18 @@ func (a *Actor) LoginBody(body, contentType, note string) *exchange {
 	return a.send(e)
 }
 
-// SignIn is the precondition of most stories: a session that works. A family that an earlier story left alive serves as well as a new one.
+// SignIn is the precondition of most stories: a session that has just been refreshed, so that what fails later is the story's doing. A
+// family that an earlier story left alive serves as well as a new one.
 func (a *Actor) SignIn() *Actor {
 	t := a.scene.target
 	if spare := t.takeSpare(a.user, a.scene.run.clock.now()); spare != nil {
 		a.jar, a.refresh, a.access, a.since, a.last = spare.jar, spare.refresh, spare.access, spare.since, spare.last
-		return a
+		if a.Refresh().rotated() {
+			return a
+		}
 	}
-	return a.NewSession()
+	a.NewSession().Rotate()
+	return a
 }
 
 // NewSession is a login of its own.

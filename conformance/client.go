@@ -30,13 +30,13 @@ type client struct {
 	patience time.Duration // what is left for waits that a 429 asked for
 }
 
-func newClient(base *url.URL, timeout time.Duration) *client {
+func newClient(base *url.URL, timeout, patience time.Duration) *client {
 	t := &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: idleTimeout,
 		DialContext: (&net.Dialer{Timeout: timeout}).DialContext, ForceAttemptHTTP2: true,
 	}
 	return &client{
-		base: base, timeout: timeout, agent: "conformance/" + Version(), patience: 20 * time.Second,
+		base: base, timeout: timeout, agent: "conformance/" + Version(), patience: patience,
 		http: &http.Client{
 			Transport:     t,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

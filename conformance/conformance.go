@@ -29,11 +29,14 @@ type Options struct {
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
 	AllowRemote     bool // the target may be another host: the run ends sessions and sends wrong passwords there
 
+	Slow           bool          // also the stories that cost the target many password checks
 	RaceRounds     int           // 0: 8
 	RequestTimeout time.Duration // 0: 10 s
 	StoryTimeout   time.Duration // of one story, waits excluded; 0: 60 s
+	Patience       time.Duration // all waits together that a 429 with Retry-After may ask for; 0: 20 s
 
-	Progress func(StoryResult) // called after each story; nil: nobody listens
+	Progress func(StoryResult)                  // called after each story; nil: nobody listens
+	Waiting  func(stories int, d time.Duration) // called before the run waits that long for tokens to expire; nil: nobody listens
 
 	skipPreflight bool
 	_             struct{}
@@ -88,6 +91,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.play(ctx, main, expiry, selected)
 	report := r.report(main, expiry, started)
 	if ctx.Err() != nil {
+		report.interrupt()
 		return report, context.Cause(ctx)
 	}
 	return report, nil
@@ -104,6 +108,7 @@ func (o Options) complete() (Options, []Scenario, error) {
 	def(&o.MaxWait, time.Minute)
 	def(&o.RequestTimeout, 10*time.Second)
 	def(&o.StoryTimeout, time.Minute)
+	def(&o.Patience, 20*time.Second)
 	if o.RaceRounds == 0 {
 		o.RaceRounds = 8
 	}

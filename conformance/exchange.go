@@ -32,8 +32,10 @@ type exchange struct {
 	json     map[string]any // the answer's body, if it is a JSON object; numbers as json.Number
 	cookies  []setCookie    // every Set-Cookie of the answer
 	refresh  *token         // what the answer brought
+	fresh    bool           // the refresh token is one that the run had not seen
 	access   *token
-	password bool // cost the target a password check
+	password bool          // cost the target a password check
+	delay    time.Duration // in a race: released that much later than the others
 }
 
 const maxBody = 1 << 20
@@ -82,11 +84,24 @@ func (e *exchange) accepted() bool {
 	return e.call != "login" && e.call != "refresh" || e.access != nil
 }
 
-// refused: the target said no, for the client's reasons, and gave nothing away. Too many requests, a time-out and a fault of
-// the target's own are no refusals.
+// refused: the target said no and gave nothing away. Whether it said so with the right status is a check of its own
+// (http.answers), so a login or refresh that brings no token is refused even with 200. An error of the target's own and too many requests
+// are neither a yes nor a no (see [exchange.undecided]).
 func (e *exchange) refused() bool {
-	return e.err == nil && e.status >= 300 && e.status < 500 && e.status != http.StatusTooManyRequests &&
-		e.status != http.StatusRequestTimeout && e.refresh == nil && e.access == nil
+	if e.undecided() || e.refresh != nil || e.access != nil {
+		return false
+	}
+	return e.clientError() || e.status >= 300 && e.status <= 399 || e.call == "login" || e.call == "refresh"
+}
+
+// undecided: the answer, or its absence, says nothing about the request.
+func (e *exchange) undecided() bool {
+	return e.err != nil || e.status >= 500 || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
+}
+
+// clientError: the answer blames the request.
+func (e *exchange) clientError() bool {
+	return e.err == nil && e.status >= 400 && e.status <= 499 && e.status != http.StatusTooManyRequests
 }
 
 // got says in a few words what came.

@@ -101,13 +101,13 @@ func (a *Actor) logoutRaw(value, note string) *exchange {
 	return a.send(e)
 }
 
-// flipLast changes a character near the end that a decoder cannot throw away.
+// flipLast changes a character near the end, which a decoder cannot throw away, into one that has no other case.
 func flipLast(s string) string {
 	i := len(s) - 3
-	if s[i] == 'A' {
-		return s[:i] + "B" + s[i+1:]
+	if s[i] == '0' {
+		return s[:i] + "1" + s[i+1:]
 	}
-	return s[:i] + "A" + s[i+1:]
+	return s[:i] + "0" + s[i+1:]
 }
 
 func logoutStale() Scenario {
@@ -148,6 +148,7 @@ func logoutIsolation() Scenario {
 		Checks: []Check{
 			{Slug: "same-user", Text: "another session of the same user goes on"},
 			{Slug: "other-user", Text: "a session of another user goes on"},
+			{Slug: "foreign-bearer", Text: "although its access token came along as Authorization", Level: Should},
 		},
 		Run: func(s *Scene) {
 			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
@@ -159,8 +160,17 @@ func logoutIsolation() Scenario {
 			o := other.Refresh()
 			s.Check("other-user", o, o.accepted(), "200", "")
 			s.Control()
-			if e.rotated() && o.rotated() {
-				b.Keep()
+			if !e.rotated() || !o.rotated() {
+				return
+			}
+			mixed := b.held("logout", b.refresh)
+			mixed.note = "with the other user's access token"
+			mixed.header.Set("Authorization", "Bearer "+other.access.value)
+			b.send(mixed)
+			o = other.Refresh()
+			s.Check("foreign-bearer", o, o.accepted(), "200", "")
+			s.Control()
+			if o.rotated() {
 				other.Keep()
 			}
 		},

@@ -140,14 +140,14 @@ func httpOddCookies() Scenario {
 	sc.Run = func(s *Scene) {
 		v := s.Victim.SignIn()
 		for _, c := range cases {
-			s.Refused(c.slug, s.Attacker.RefreshRaw(c.value, c.slug))
+			s.ClientError(c.slug, s.Attacker.RefreshRaw(c.value, c.slug))
 		}
 		for slug, odd := range map[string]string{"nul": "a\x00b", "newline": "a\nb"} {
 			e := s.Attacker.call("refresh", slug)
 			e.call = "raw"
 			e.header.Set("Cookie", s.target.cookiePair(odd))
 			s.sendRaw(e)
-			s.Check(slug, e, e.err != nil && s.ctx.Err() == nil || e.refused(), "4xx", "")
+			s.Check(slug, e, e.err != nil && s.ctx.Err() == nil || e.clientError(), "4xx", "")
 		}
 		alive := v.Refresh()
 		s.Check("untouched", alive, alive.accepted(), "200", "")

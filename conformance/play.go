@@ -11,7 +11,7 @@ import (
 // Lifetimes that the stories need: the ordinary ones a session that outlives them, the expiry ones an end that can be waited for.
 const (
 	ordinaryRefreshLife = 60 * time.Second
-	ordinaryAccessLife  = 20 * time.Second
+	ordinaryAccessLife  = 5 * time.Second
 )
 
 // play runs the ordinary stories one after the other, then those that wait, all at once around shared waits; last come the
@@ -26,6 +26,8 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		s := &Scene{ctx: ctx, run: r, target: t, scenario: sc}
 		r.scenes = append(r.scenes, s)
 		switch why := r.unjudgeable(t, sc); {
+		case ctx.Err() != nil:
+			s.skip("the run was stopped before")
 		case why != "":
 			s.skip(why)
 			r.tell(s)
@@ -39,6 +41,15 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		}
 	}
 	r.playWaiting(waiting)
+	if ctx.Err() != nil {
+		for _, s := range r.scenes {
+			if s.scenario.Observe != nil {
+				s.results = nil
+				s.skip("the run was stopped before")
+			}
+		}
+		return
+	}
 	for _, s := range r.scenes {
 		if s.scenario.Observe != nil && !s.skipped {
 			s.observe()
@@ -60,6 +71,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	switch {
 	case r.opts.skipPreflight:
 		return ""
+	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
+		return "costs 24 wrong logins more: ask for it with -slow"
 	case sc.Needs&NeedMe != 0 && t.paths.Me == "":
 		return "needs a protected endpoint: name one with -me PATH"
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):
@@ -118,7 +131,7 @@ func (s *Scene) guard(f func()) {
 
 // observe lets the story judge every exchange of the run. What other stories showed is proven by their controls and its own.
 func (s *Scene) observe() {
-	proven := s.refusals == 0 && s.unproven == len(s.results)
+	proven := s.controlled && s.verdict < Inconclusive
 	for _, e := range s.run.all {
 		s.guard(func() { s.scenario.Observe(s, e) })
 	}
@@ -164,6 +177,9 @@ func (r *run) playWaiting(scenes []*Scene) {
 		slices.SortStableFunc(parked, func(a, b *coroutine) int { return a.until.Compare(b.until) })
 		next := parked[0]
 		parked = parked[1:]
+		if d := next.until.Sub(r.clock.now()); r.opts.Waiting != nil && d > time.Second && r.opts.Advance == nil {
+			r.opts.Waiting(len(parked)+1, d)
+		}
 		step(next, r.clock.waitUntil(next.scene.ctx, next.until))
 	}
 }

@@ -17,7 +17,7 @@ func (r *run) open(ctx context.Context, base string) (*target, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	t := &target{
-		client: newClient(u, r.opts.RequestTimeout), paths: r.opts.Paths, users: r.opts.Users,
+		client: newClient(u, r.opts.RequestTimeout, r.opts.Patience), paths: r.opts.Paths, users: r.opts.Users,
 		secureOverHTTP: loopback(u) || r.opts.InsecureCookies,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}
@@ -77,11 +77,8 @@ func (t *target) learn(e *exchange) (problem string) {
 	if life, ok := c.life(e.now()); ok && life > 0 {
 		t.refreshLife = life
 	}
-	if tok, ok := parseJWT(e.member("access_token")); ok {
-		exp, _ := tok.time("exp")
-		if left := time.Until(time.Unix(int64(exp), 0)); exp > 0 && left > 0 {
-			t.accessLife = left.Round(time.Second)
-		}
+	if in, ok := e.expiresIn(); ok {
+		t.accessLife = time.Duration(in) * time.Second
 	}
 	return ""
 }

@@ -39,6 +39,7 @@ func (s *Scene) race(exchanges ...*exchange) (arrived []*exchange, spread time.D
 	for i, e := range exchanges {
 		wg.Go(func() {
 			<-gate
+			time.Sleep(e.delay)
 			e.sent = time.Now()
 			if _, err := conns[i].Write(last[i : i+1]); err != nil {
 				e.err = err

@@ -94,6 +94,12 @@ func (rep *Report) judge() Verdict {
 	return v
 }
 
+// interrupt: what was not reached is not established, whatever passed until then.
+func (rep *Report) interrupt() {
+	rep.Verdict = max(rep.Verdict, Inconclusive)
+	rep.Run.Notes = append(rep.Run.Notes, "the run was stopped before its end")
+}
+
 // Count returns how many checks have the verdict.
 func (rep *Report) Count(v Verdict) int {
 	n := 0

@@ -35,7 +35,6 @@ func reuseRevokesFamily() Scenario {
 			{Slug: "alive-before", Text: "the newest token is the live one until then"},
 			{Slug: "family-dead", Text: "after the replay the newest token is refused"},
 			{Slug: "dead-again", Text: "and a second time"},
-			{Slug: "access-unaffected", Text: "the replay's refusal does not answer 5xx"},
 		},
 		Run: func(s *Scene) {
 			v := s.Victim.SignIn()
@@ -44,7 +43,7 @@ func reuseRevokesFamily() Scenario {
 			e := v.Refresh()
 			s.Accepted("alive-before", e)
 			replay := s.Attacker.RefreshWith(old, "")
-			s.Check("access-unaffected", replay, replay.status < 500, "4xx", "")
+			s.Given("the rotated token was not refused", replay, !replay.accepted())
 			s.Refused("family-dead", v.Refresh())
 			s.Refused("dead-again", v.RefreshWith(v.refresh, "once more"))
 			s.Control()
@@ -68,7 +67,9 @@ func reuseThief() Scenario {
 			stolen := v.refresh
 			theft := s.Attacker.RefreshWith(stolen, "stolen")
 			s.Given("a live token did not rotate", theft, theft.rotated())
-			s.Refused("owner-refused", v.RefreshWith(stolen, ""))
+			if !s.Refused("owner-refused", v.RefreshWith(stolen, "")) {
+				return
+			}
 			s.Refused("thief-out", s.Attacker.Refresh())
 			v.NewSession()
 			e := v.Refresh()
@@ -99,7 +100,9 @@ func reuseDepth() Scenario {
 			for range d {
 				v.Rotate()
 			}
-			s.Refused(fmt.Sprintf("depth-%d-refused", d), s.Attacker.RefreshWith(old, ""))
+			if !s.Refused(fmt.Sprintf("depth-%d-refused", d), s.Attacker.RefreshWith(old, "")) {
+				continue
+			}
 			s.Refused(fmt.Sprintf("depth-%d-family-dead", d), v.Refresh())
 			s.Control()
 		}
@@ -125,7 +128,8 @@ func reuseStaysDead() Scenario {
 				v.Rotate()
 				tokens = append(tokens, v.refresh)
 			}
-			s.Attacker.RefreshWith(tokens[0], "")
+			replay := s.Attacker.RefreshWith(tokens[0], "")
+			s.Given("the rotated token was not refused", replay, !replay.accepted())
 			for range 2 {
 				for i := range tokens {
 					e := s.Attacker.RefreshWith(tokens[len(tokens)-1-i], "")
@@ -268,7 +272,7 @@ func familyState() Scenario {
 			{Slug: "first-token-ends-it", Text: "the very first token, presented again, still ends the session"},
 		},
 		Run: func(s *Scene) {
-			v := s.Victim.NewSession()
+			v := s.Victim.SignIn()
 			first := v.refresh
 			a, _ := parseJWT(v.access.value)
 			ra, isJWT := parseJWT(first.value)

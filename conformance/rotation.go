@@ -199,7 +199,7 @@ func rotationExactBytes() Scenario {
 		{"case-flipped", "the token with its case flipped is refused", func(t string) string { return strings.Map(flipCase, t) }},
 		{"last-character", "a last character that decodes to the same bytes is refused", sameBytes},
 		{"padded", "base64 padding behind it is refused", func(t string) string { return t + "=" }},
-		{"cut", "the token without its last character is refused", func(t string) string { return t[:len(t)-1] }},
+		{"cut", "the token without its last characters is refused", func(t string) string { return t[:len(t)-3] }},
 		{"extended", "the token with a character more is refused", func(t string) string { return t + "A" }},
 		{"prefixed", "the token with a character in front is refused", func(t string) string { return "A" + t }},
 		{"quoted", "the token in quotation marks is refused", func(t string) string { return `"` + t + `"` }},

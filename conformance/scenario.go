@@ -58,18 +58,19 @@ const (
 	NeedMe       Need = 1 << iota // a protected endpoint (-me)
 	NeedTime                      // tokens that expire during the run (-advance, or a target with short lifetimes)
 	NeedAbsolute                  // the absolute life of a session, and time to see it end (-session-max-ttl)
+	NeedSlow                      // many password checks (-slow)
 )
 
 // Scenarios returns the catalogue in teaching order.
 func Scenarios() []Scenario {
 	return []Scenario{
-		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(),
+		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(),
 		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(),
 		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
 		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
 		familyIsolation(), familyState(),
-		raceRefresh(), raceReplay(), raceLogout(),
+		raceRefresh(), raceReplay(), raceLogout(), raceSessions(),
 		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryReplay(), expiryLogout(), expiryAbsolute(),
 		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
 		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),

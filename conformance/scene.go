@@ -25,15 +25,16 @@ type Scene struct {
 	Attacker  *Actor // has copied a token
 	Bystander *Actor // another login of the same user
 
-	exchanges []*exchange
-	results   []*CheckResult
-	refusals  int // checks for a no since the last control
-	unproven  int // results before this index are proven by a control
-	notes     []string
-	skipped   bool // the run was not given what the story needs
-	reason    string
-	verdict   Verdict // beside the checks': blocked, broken
-	park      func(until time.Time) error
+	exchanges  []*exchange
+	results    []*CheckResult
+	refusals   int  // checks for a no since the last control
+	controlled bool // a control succeeded
+	unproven   int  // results before this index are proven by a control
+	notes      []string
+	skipped    bool // the run was not given what the story needs
+	reason     string
+	verdict    Verdict // beside the checks': blocked, broken
+	park       func(until time.Time) error
 }
 
 // stop ends a story early; the reason is in the scene.
@@ -84,6 +85,7 @@ func (s *Scene) learn(e *exchange) {
 			return
 		}
 	}
+	e.fresh = s.run.secrets.tokens[refresh] == nil
 	switch {
 	case e.call == "login":
 		e.refresh, e.access = s.run.secrets.login(refresh, access)
@@ -122,6 +124,9 @@ func (s *Scene) record(slug string, v Verdict, e *exchange, want, got string) bo
 
 // Check records whether something holds; e is the exchange that shows it, got and want in a few words.
 func (s *Scene) Check(slug string, e *exchange, holds bool, want, got string) bool {
+	if !holds && e != nil && e.err != nil {
+		return s.record(slug, Inconclusive, e, want, e.got()) // that it was not answered is a check of its own
+	}
 	if !holds {
 		return s.record(slug, Fail, e, want, got)
 	}
@@ -142,15 +147,21 @@ func (s *Scene) Refused(slug string, e *exchange) bool {
 	if s.unknown(slug, e) {
 		return false
 	}
-	return s.Check(slug, e, e.refused(), "refused with 4xx, no token", "")
+	return s.Check(slug, e, e.refused(), "refused, no token", "")
 }
 
-// unknown is an exchange that says neither yes nor no. Throttling and a closed connection are judged elsewhere, or by nobody.
+// ClientError checks for a no of 4xx: what Refused leaves open, this demands. It asks for a control too.
+func (s *Scene) ClientError(slug string, e *exchange) bool {
+	s.refusals++
+	return s.Check(slug, e, e.clientError() && e.refresh == nil && e.access == nil, "4xx, no token", "")
+}
+
+// unknown is an exchange that says neither yes nor no. Throttling, errors and closed connections are judged by the http stories.
 func (s *Scene) unknown(slug string, e *exchange) bool {
 	switch {
 	case e.err != nil && s.ctx.Err() != nil:
 		s.stop(Inconclusive, "stopped: %v", context.Cause(s.ctx))
-	case e.err != nil, e.status == http.StatusTooManyRequests, e.status == http.StatusServiceUnavailable:
+	case e.undecided():
 		s.record(slug, Inconclusive, e, "an answer", e.got())
 		if s.reason == "" {
 			s.reason = fmt.Sprintf("step %d: %s", e.n, e.got())
@@ -178,13 +189,11 @@ func (s *Scene) Control() {
 		}
 		s.stop(Inconclusive, "the control failed: another user's live session could not refresh either (%s), so the refusals prove nothing", got)
 	}
-	s.refusals, s.unproven = 0, len(s.results)
+	s.refusals, s.unproven, s.controlled = 0, len(s.results), true
 }
 
-// rotated: a refresh that did its work, with a token that is not the one presented.
-func (e *exchange) rotated() bool {
-	return e.accepted() && e.refresh != nil && e.refresh != e.presented
-}
+// rotated: a refresh that did its work, with a token that the run has not seen before.
+func (e *exchange) rotated() bool { return e.accepted() && e.refresh != nil && e.fresh }
 
 // Note states a measurement in the report.
 func (s *Scene) Note(format string, args ...any) {

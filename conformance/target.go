@@ -65,12 +65,16 @@ func (t *target) keep(a *Actor) {
 	}
 }
 
-// control refreshes the other user's session; a dead one is replaced once by a new login.
+// control refreshes the other user's session; a dead one is replaced once by a new login. A new session is refreshed twice: a server that
+// answers everything with one and the same token passes the first time.
 func (t *target) control(s *Scene) *exchange {
 	for range 2 {
 		if t.stranger == nil {
 			a := s.actor("other user", t.users[1])
 			if e := a.Login(); !e.accepted() || e.refresh == nil {
+				return e
+			}
+			if e := a.RefreshWith(a.refresh, "control"); !e.rotated() {
 				return e
 			}
 			t.stranger = a

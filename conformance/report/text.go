@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 )
@@ -69,6 +70,11 @@ func (t Text) Line(s conformance.StoryResult) {
 	if s.Verdict > conformance.Pass {
 		t.story(s)
 	}
+}
+
+// Waiting says that the run waits.
+func (t Text) Waiting(stories int, d time.Duration) {
+	t.printf("     … %d stories wait for tokens to expire, the next in %.0f s\n", stories, d.Seconds())
 }
 
 // story is the failure in full: the requirement, what was done, the family, what it means, what to try, how to see it again.

@@ -73,6 +73,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
 	fs.BoolVar(&o.AllowRemote, "allow-remote", false, "the target may be another host; a run ends sessions and sends wrong passwords there")
 	fs.BoolVar(&o.InsecureCookies, "insecure-cookies", false, "send Secure cookies over plain http to another host too")
+	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
 	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
 	fs.DurationVar(&o.RequestTimeout, "timeout", 10*time.Second, "of one request")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
@@ -135,7 +136,7 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 			text.W = stderr // standard output belongs to the report
 		}
 	}
-	c.opts.Progress = text.Line
+	c.opts.Progress, c.opts.Waiting = text.Line, text.Waiting
 	rep, err := conformance.Run(ctx, c.opts)
 	if rep == nil {
 		return fail(stderr, exitCode(nil, err, false), err)

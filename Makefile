@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+RACE := -race
+
+.PHONY: help demo test bench lint vuln fuzz golden
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: ## start the server on its embedded database and let the suite judge it
+	@scripts/demo
+
+test: ## all tests; on a real MySQL too where Docker runs (RACE= without a C compiler)
+	go test $(RACE) -shuffle=on ./...
+
+bench: ## rotations and logins per second beside their floors, on a real MySQL
+	go run ./bench
+
+lint: ## gofmt, go vet and golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI) run ./...
+
+vuln: ## known vulnerabilities in what is imported
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./...
+
+fuzz: ## half a minute for each fuzz target
+	scripts/fuzz 30s
+
+golden: ## write the golden files anew; read the diff
+	go test ./conformance ./conformance/report ./conformance/cmd/conformance -update
+
+# Pinned here, not in go.mod: users of the packages should not inherit them.
+GOLANGCI    := v2.15.0
+GOVULNCHECK := v1.9.0

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"conformance": func() { os.Exit(run(context.Background(), os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) },
+	})
+}
+
+// The scripts see the command as a user does. `faulty NAME …` starts a server with those faults, `static` one of files, and put its URL
+// into $TARGET.
+func TestScripts(t *testing.T) {
+	serve := func(ts *testscript.TestScript, h http.Handler) {
+		srv := httptest.NewServer(h)
+		ts.Defer(srv.Close)
+		ts.Setenv("TARGET", srv.URL)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"faulty": func(ts *testscript.TestScript, _ bool, args []string) {
+				s, err := faulty.New(faulty.Options{Faults: args})
+				ts.Check(err)
+				serve(ts, s)
+			},
+			"static": func(ts *testscript.TestScript, _ bool, _ []string) {
+				serve(ts, http.FileServer(http.Dir(ts.Getenv("WORK"))))
+			},
+		},
+		UpdateScripts: false,
+	})
+}
+
+func TestRerunHidesPasswords(t *testing.T) {
+	require.Equal(t, "conformance -target http://h -user EMAIL:PASSWORD -user EMAIL:PASSWORD -v -run",
+		rerun(strings.Fields("-target http://h -user a@b.c:secret --user=d@e.f:secret -run reuse.* -v -report json=x.json")))
+}
+
+// An interrupted run prints what it knows and says so.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	healthy, err := faulty.New(faulty.Options{})
+	require.NoError(t, err)
+	requests := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests++; requests == 40 {
+			cancel()
+		}
+		healthy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	var stdout, stderr strings.Builder
+	file := filepath.Join(t.TempDir(), "r.json")
+	code := run(ctx, []string{"-target", srv.URL, "-report", "json=" + file}, func(string) string { return "" }, &stdout, &stderr)
+	require.Equal(t, exitInterrupted, code)
+	require.Contains(t, stdout.String(), "PASS login.success")
+	require.Contains(t, stdout.String(), "not established")
+	require.Contains(t, stderr.String(), "interrupted")
+	require.FileExists(t, file)
+}

@@ -1,0 +1,25 @@
+package conformance
+
+import (
+	"context"
+	"time"
+)
+
+// SkipPreflight lets the stories loose on a target that would not get that far.
+func SkipPreflight(o Options) Options { o.skipPreflight = true; return o }
+
+// Play judges a target with stories of a test's own.
+func Play(ctx context.Context, o Options, stories ...Scenario) (*Report, error) {
+	o, _, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
+	t, err := r.open(ctx, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer t.client.close()
+	r.play(ctx, t, t, stories)
+	return r.report(t, t, time.Now()), nil
+}

@@ -1,0 +1,171 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// clock is a faulty server's, moved by the suite's clock hook.
+type clock struct{ offset atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+func (c *clock) advance(_ context.Context, d time.Duration) error {
+	c.offset.Add(int64(d))
+	return nil
+}
+
+// start serves the healthy server, or one with faults, and returns options that judge all of it.
+func start(t *testing.T, faults ...string) conformance.Options {
+	t.Helper()
+	c := &clock{}
+	users := conformance.DemoUsers()
+	if slices.Contains(faults, "login-password-truncated-72") { // can only be seen with such a password
+		users = append(users, conformance.User{Email: "carol@example.com", Password: strings.Repeat("carol-demo-password.", 4)[:72]})
+	}
+	accounts := map[string]string{}
+	for _, u := range users {
+		accounts[u.Email] = u.Password
+	}
+	s, err := faulty.New(faulty.Options{Faults: faults, Users: accounts, Now: c.now, Secure: true, Window: 10 * time.Millisecond})
+	require.NoError(t, err)
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	return conformance.Options{Target: srv.URL, Users: users, Slow: slices.Contains(faults, "login-enum-by-timing"), Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := "testdata/" + name
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "go test ./conformance -update writes it")
+	require.Equal(t, string(want), string(got), "if that is meant: go test ./conformance -update, and read the diff")
+}
+
+// failing lists the checks that a report does not pass.
+func failing(rep *conformance.Report) []string {
+	var ids []string
+	for _, s := range rep.Stories {
+		for _, c := range s.Checks {
+			if c.Verdict == conformance.Fail || c.Verdict == conformance.Warn {
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	return ids
+}
+
+func TestHealthyServerConforms(t *testing.T) {
+	o := start(t)
+	o.Slow = true
+	rep, err := conformance.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Empty(t, failing(rep))
+	require.Equal(t, conformance.Pass, rep.Verdict)
+	for _, s := range rep.Stories {
+		require.Equal(t, conformance.Pass, s.Verdict, "%s: %s", s.ID, s.Reason)
+	}
+}
+
+// cannotBeSeen names the faults that the suite does not catch, with the reason.
+var cannotBeSeen = map[string]string{
+	"at-algorithm-not-pinned":                      needsSecret,
+	"at-algorithm-not-pinned/crit":                 needsSecret,
+	"at-aud-not-checked":                           needsSecret,
+	"at-exp-absent-or-optional/verifier":           needsSecret,
+	"at-iss-not-checked":                           needsSecret,
+	"at-iss-not-checked/prefix":                    needsSecret,
+	"at-typ-not-checked":                           needsSecret,
+	"at-nbf-iat-in-future/verifier":                needsSecret,
+	"at-sensitive-claims/family":                   "legal: OpenID Connect's sid claim is just that",
+	"conc-loser-not-punished":                      "legal where it is declared: some servers refuse the loser of a race and spare the family",
+	"cookie-samesite-weak/lax":                     "legal: Lax keeps cross-site POST away as well",
+	"exp-datetime0-rounding":                       "a second is within the precision of the Date header",
+	"login-ends-presented-session":                 "legal: OWASP ASVS 7.2.4 asks for it",
+	"logout-clear-misses-secure-samesite/httponly": "legal: browsers let a deletion without HttpOnly pass",
+	"rt-accepted-as-bearer":                        "legal: another place to take the same token from",
+	"rt-accepted-in-body":                          "legal: clients without cookies need it",
+	"tx-405-is-404":                                "legal: a server may hide what it has",
+	"tx-error-without-detail":                      "legal: RFC 9457 makes detail optional",
+	"tx-wrong-status/logout-200":                   "legal: any 2xx is a success",
+}
+
+const needsSecret = "needs the signing secret"
+
+// steady leaves out what chance decides: which checks a race fails is the scheduler's choice, so they count as one, and only where nothing
+// else caught the fault; a token made from the second collides in whichever stories meet within one.
+func steady(fault string, caught []string) []string {
+	if strings.HasPrefix(fault, "login-same-second-collision") {
+		return []string{"(by the clock)"}
+	}
+	kept := slices.DeleteFunc(slices.Clone(caught), func(id string) bool { return strings.HasPrefix(id, "race.") })
+	if len(kept) == 0 && len(caught) > 0 {
+		return []string{"race.*"}
+	}
+	return kept
+}
+
+// TestEveryFaultIsCaught runs the suite against each faulty server and compares what fails with the golden matrix: not one check fewer (the suite
+// has gone blind), not one more (it sees ghosts, or the checks are entangled).
+func TestEveryFaultIsCaught(t *testing.T) {
+	faults := faulty.Faults()
+	require.GreaterOrEqual(t, len(faults), 20)
+	rows := make([]string, len(faults))
+	stories := map[string]bool{} // that some fault made fail
+	var mu sync.Mutex
+	t.Run("fault", func(t *testing.T) {
+		for i, f := range faults {
+			t.Run(f.Name, func(t *testing.T) {
+				t.Parallel()
+				rep, err := conformance.Run(t.Context(), start(t, f.Name))
+				require.NoError(t, err)
+				caught := failing(rep)
+				mu.Lock()
+				for _, id := range caught {
+					story, _, _ := strings.Cut(id, "/")
+					stories[story] = true
+				}
+				mu.Unlock()
+				if why := cannotBeSeen[f.Name]; why != "" {
+					require.Empty(t, caught, "listed as invisible: %s", why)
+				} else {
+					assert.NotEmpty(t, caught, "%s: nothing noticed it", f.What)
+				}
+				rows[i] = fmt.Sprintf("%s: %s\n", f.Name, strings.Join(steady(f.Name, caught), " "))
+			})
+		}
+	})
+	if t.Failed() || slices.Contains(rows, "") {
+		return // a subtest failed, or -run left some out
+	}
+	var matrix bytes.Buffer
+	for _, row := range rows {
+		matrix.WriteString(row)
+	}
+	golden(t, "kills.golden", matrix.Bytes())
+	for _, s := range conformance.Scenarios() {
+		require.True(t, stories[s.ID], "no fault makes %s fail", s.ID)
+	}
+}
