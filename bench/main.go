@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil:
-		fmt.Fprintf(stderr, "bench: interrupted (%v)\n", err)
+		fmt.Fprintf(stderr, "bench: interrupted: %v\n", err)
 		return 1
 	}
 	fmt.Fprintf(stderr, "bench: %v\n", err)

@@ -52,8 +52,8 @@ func (r *report) measure(ctx context.Context, stderr io.Writer) (err error) {
 	}
 	defer server.stop()
 	if err := r.measureParts(ctx, db, server.addr, stderr); err != nil {
-		if ctx.Err() != nil {
-			return err
+		if ctx.Err() != nil { // then err is but its consequence
+			return context.Cause(ctx)
 		}
 		return fmt.Errorf("%w\nthe end of the server's log:\n%s", err, server.lastWords())
 	}
