@@ -74,7 +74,7 @@ func (w *world) service(t testing.TB, cost int) *session.Service {
 	return session.New(session.Config{
 		Store: w.faults, Tokens: w.tokens, Passwords: passwords,
 		RefreshTTL: refreshTTL, SessionMaxTTL: maxTTL, StoreTimeout: 5 * time.Second,
-		Now: w.now, Log: slog.New(slog.NewJSONHandler(w, nil)),
+		Now: w.wallClock, Log: slog.New(slog.NewJSONHandler(w, nil)),
 	})
 }
 
@@ -82,6 +82,11 @@ func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.clock
+}
+
+// wallClock is what the service is given: finer than the store, and in a zone of its own.
+func (w *world) wallClock() time.Time {
+	return w.now().Add(234 * time.Nanosecond).In(time.FixedZone("there", 3600))
 }
 
 func (w *world) advance(d time.Duration) {
@@ -171,6 +176,7 @@ type faults struct {
 	rotate func(context.Context, session.Rotation) (bool, error)
 	family func(context.Context, token.ID) (session.Family, error)
 	revoke func(context.Context, token.ID, session.Reason, time.Time) (bool, error)
+	delete func(context.Context, time.Time, int) (int, error)
 	calls  int
 }
 
@@ -196,4 +202,11 @@ func (f *faults) Revoke(ctx context.Context, id token.ID, reason session.Reason,
 		return f.revoke(ctx, id, reason, at)
 	}
 	return f.Store.Revoke(ctx, id, reason, at)
+}
+
+func (f *faults) DeleteEnded(ctx context.Context, before time.Time, limit int) (int, error) {
+	if f.delete != nil {
+		return f.delete(ctx, before, limit)
+	}
+	return f.Store.DeleteEnded(ctx, before, limit)
 }

@@ -195,7 +195,8 @@ func TestUnreachable(t *testing.T) {
 
 // TestReadOnly is a failover under way: wait for the writable primary as long as the request lasts.
 func TestReadOnly(t *testing.T) {
-	db := migrated(t, mysqlURL(t))
+	p, through := newProxy(t, mysqlURL(t))
+	db := migrated(t, through)
 	f := startFamily(t, db)
 	root := mysqltest.Root(t)
 	readOnly := func(on bool) {
@@ -209,10 +210,12 @@ func TestReadOnly(t *testing.T) {
 	t.Cleanup(func() { readOnly(false) })
 
 	readOnly(true)
+	connections := p.accepted()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := db.Rotate(ctx, next(f))
 	require.ErrorIs(t, err, session.ErrUnavailable)
+	require.Greater(t, p.accepted(), connections, "the old primary was not left: behind its name may be a new one")
 
 	time.AfterFunc(300*time.Millisecond, func() { readOnly(false) })
 	begin := time.Now()

@@ -61,6 +61,13 @@ func (p *proxy) hasFired() bool {
 	return p.fired
 }
 
+// accepted returns how many connections came through so far.
+func (p *proxy) accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2
+}
+
 // close refuses new connections and cuts those there are, as a server that went down.
 func (p *proxy) close() {
 	_ = p.listener.Close()

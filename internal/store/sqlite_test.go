@@ -1,12 +1,17 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/internal/session"
 )
 
 // TestSQLiteSettings reads on both connections what the promises rest on.
@@ -34,6 +39,33 @@ func TestSQLiteSettings(t *testing.T) {
 		require.NoError(t, err, "the path was not taken literally")
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
 	}
+}
+
+// TestSQLiteBusy: another process writes for longer than one try waits, as a backup may.
+func TestSQLiteBusy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db, err := open(t.Context(), sqliteEngine{path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	other, err := sqliteEngine{path: path}.openToMigrate()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	id := uuid.Must(uuid.NewV7())
+
+	tx, err := other.Begin() // immediate: it holds the lock
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err = db.Revoke(ctx, id, session.ReasonLogout, begin)
+	require.ErrorIs(t, err, session.ErrUnavailable)
+	require.Less(t, time.Since(begin), 2*time.Second)
+
+	time.AfterFunc(400*time.Millisecond, func() { _ = tx.Rollback() })
+	_, err = db.Revoke(t.Context(), id, session.ReasonLogout, begin)
+	require.NoError(t, err)
 }
 
 func TestSQLiteCannotOpen(t *testing.T) {

@@ -180,6 +180,21 @@ func TestPreviousSecret(t *testing.T) {
 	require.ErrorIs(t, err, token.ErrInvalid)
 }
 
+// TestAlgorithmIsPinned: a token that is right in all but its algorithm, which its own header names.
+func TestAlgorithmIsPinned(t *testing.T) {
+	long := func(algorithm string) *token.Signer {
+		return newSigner(t, func(c *token.Config) { c.Secret, c.Algorithm = []byte(strings.Repeat("s", 64)), algorithm })
+	}
+	access, err := long("HS512").Access(user, now)
+	require.NoError(t, err)
+	_, err = long("HS512").VerifyAccess(access, now)
+	require.NoError(t, err)
+	for _, algorithm := range []string{"HS256", "HS384"} {
+		_, err = long(algorithm).VerifyAccess(access, now)
+		require.ErrorIs(t, err, token.ErrInvalid)
+	}
+}
+
 // forge signs what it is told to, with the right key of the kind: one rule is broken at a time.
 func forge(t testing.TB, key []byte, header, claims map[string]any) string {
 	t.Helper()

@@ -32,3 +32,18 @@ func TestRacesAtRepeatableRead(t *testing.T) {
 		return all
 	})
 }
+
+// TestMySQLSettings reads on a connection of the pool what the promises rest on.
+func TestMySQLSettings(t *testing.T) {
+	db, err := Open(t.Context(), mysqltest.URL(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	for name, want := range map[string]string{
+		"autocommit": "1", "transaction_isolation": "READ-COMMITTED", "innodb_lock_wait_timeout": "2",
+		"sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+	} {
+		var got string
+		require.NoError(t, db.write.QueryRow("SELECT @@SESSION."+name).Scan(&got))
+		require.Equal(t, want, got, name)
+	}
+}
