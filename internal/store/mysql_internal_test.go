@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jwt-toy/jwt-toy/internal/mysqltest"
@@ -46,4 +49,28 @@ func TestMySQLSettings(t *testing.T) {
 		require.NoError(t, db.write.QueryRow("SELECT @@SESSION."+name).Scan(&got))
 		require.Equal(t, want, got, name)
 	}
+}
+
+// TestMigrationLock: while one process migrates, another waits and touches nothing.
+func TestMigrationLock(t *testing.T) {
+	db, err := Open(t.Context(), mysqltest.URL(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	other, err := mysqltest.Root(t).Conn(t.Context())
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, db.engine.lock(t.Context(), other))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = db.MigrateUp(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = db.Family(t.Context(), uuid.Must(uuid.NewV7()))
+	require.ErrorIs(t, err, session.ErrUnavailable, "there is no table yet")
+
+	_, err = other.ExecContext(t.Context(), "DO RELEASE_ALL_LOCKS()")
+	require.NoError(t, err)
+	applied, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	require.Len(t, applied, 2)
 }

@@ -88,7 +88,7 @@ func (db *DB) repeat(ctx context.Context, what string, f func(ctx context.Contex
 		if err == nil || isOutcome(err) {
 			return err
 		}
-		if ctx.Err() != nil || !db.engine.repeatable(err) {
+		if !db.engine.repeatable(err) {
 			return unavailable(what, err)
 		}
 		select {
