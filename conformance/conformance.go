@@ -21,6 +21,7 @@ type Options struct {
 	Run []string // patterns of story IDs (path.Match) to judge; empty: all
 
 	Advance       func(context.Context, time.Duration) error // moves the target's clock forward; nil: wait in real time
+	JWTSecret     string                                     // signs the target's access tokens, for stories that forge them; empty: unknown
 	SessionMaxTTL time.Duration                              // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given
 	Leeway        time.Duration                              // for which the target still accepts an expired token; the contract's is 0
 	MaxWait       time.Duration                              // the longest that the run waits in real time for tokens to expire; 0: 60 s
@@ -75,6 +76,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, u := range o.Users {
 		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
 	}
+	r.secrets.hide(o.JWTSecret, "‹JWT secret›")
 	started := time.Now()
 	main, err := r.open(ctx, o.Target)
 	if err != nil {

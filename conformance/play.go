@@ -73,6 +73,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return ""
 	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
 		return "costs 24 wrong logins more: ask for it with -slow"
+	case sc.Needs&NeedSecret != 0 && r.opts.JWTSecret == "":
+		return "needs the secret that signs access tokens: -jwt-secret, or $CONFORMANCE_JWT_SECRET"
 	case sc.Needs&NeedMe != 0 && t.paths.Me == "":
 		return "needs a protected endpoint: name one with -me PATH"
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):

@@ -59,13 +59,14 @@ const (
 	NeedTime                      // tokens that expire during the run (-advance, or a target with short lifetimes)
 	NeedAbsolute                  // the absolute life of a session, and time to see it end (-session-max-ttl)
 	NeedSlow                      // many password checks (-slow)
+	NeedSecret                    // the secret that signs access tokens (-jwt-secret)
 )
 
 // Scenarios returns the catalogue in teaching order.
 func Scenarios() []Scenario {
 	return []Scenario{
 		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(),
-		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(),
+		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(), accessSigned(),
 		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
 		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),

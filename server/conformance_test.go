@@ -79,20 +79,30 @@ func conforms(t *testing.T, o conformance.Options) *conformance.Report {
 // wholeCatalogue: nothing was left unjudged but what the target's honesty makes impossible to see.
 func wholeCatalogue(t *testing.T, rep *conformance.Report) {
 	t.Helper()
+	var unjudged []string
 	for _, s := range rep.Stories {
-		require.NotEqual(t, conformance.NotJudged, s.Verdict, s.ID)
+		for _, c := range s.Checks {
+			if c.Verdict == conformance.NotJudged {
+				unjudged = append(unjudged, c.ID)
+			}
+		}
 	}
-	require.LessOrEqual(t, rep.Count(conformance.NotJudged), 3)
+	require.Subset(t, []string{
+		"login.odd-passwords/beyond-72", // no demonstration user has such a password
+		"http.answers/retry-after",      // it never had to say 503
+		"http.cors/vary",                // no origin is trusted
+		"cookie.secure/set", "cookie.secure/deleted",
+	}, unjudged)
 }
 
 func TestConformanceSQLite(t *testing.T) {
 	j := startJudged(t, sqliteURL(t), defaultLifetimes, true)
-	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true}))
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey}))
 }
 
 func TestConformanceMySQL(t *testing.T) {
 	j := startJudged(t, mysqltest.URL(t), defaultLifetimes, true)
-	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true}))
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey}))
 }
 
 // TestConformanceDev is the default run against the default configuration: plain http, no hook. It judges all that such a run can see, and
@@ -108,7 +118,7 @@ func TestConformanceDev(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"login.timing", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
+		"login.timing", "access.signed", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
 	}, unjudged)
 	require.LessOrEqual(t, rep.Run.PasswordChecks, 60)
 }

@@ -268,6 +268,7 @@ var commonForgeries = []forgery{
 	{"subject in capitals", set("sub", strings.ToUpper(user.String())), false},
 	{"no exp", without("exp"), false},
 	{"exp is text", set("exp", "tomorrow"), false},
+	{"exp is a number in quotation marks", set("exp", "32503680000"), false},
 }
 
 func TestForgedAccess(t *testing.T) {

@@ -66,6 +66,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.StringVar(&o.Paths.Refresh, "refresh", "/auth/refresh", "`path` of the refresh")
 	fs.StringVar(&o.Paths.Logout, "logout", "/auth/logout", "`path` of the logout")
 	fs.StringVar(&o.Paths.Me, "me", "/me", "`path` of an endpoint that wants an access token; empty: there is none")
+	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
 	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
 	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
@@ -92,6 +93,9 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 }
 
 func (c *command) complete(getenv func(string) string) error {
+	if c.opts.JWTSecret == "" { // not the flag's default, which -h would print
+		c.opts.JWTSecret = getenv("CONFORMANCE_JWT_SECRET")
+	}
 	if len(c.opts.Users) == 0 {
 		for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
 			if err := addUser(&c.opts, u); err != nil {
@@ -174,12 +178,15 @@ func rerun(args []string) string {
 	for i := 0; i < len(args); i++ {
 		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		switch name {
-		case "run", "report", "user":
+		case "run", "report", "user", "jwt-secret":
 			if !joined {
 				i++
 			}
-			if name == "user" {
+			switch name {
+			case "user":
 				line += " -user EMAIL:PASSWORD"
+			case "jwt-secret":
+				line += " -jwt-secret SECRET"
 			}
 		default:
 			line += " " + args[i]
