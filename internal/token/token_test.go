@@ -268,7 +268,6 @@ var commonForgeries = []forgery{
 	{"subject in capitals", set("sub", strings.ToUpper(user.String())), false},
 	{"no exp", without("exp"), false},
 	{"exp is text", set("exp", "tomorrow"), false},
-	{"exp is a number in quotation marks", set("exp", "32503680000"), false},
 }
 
 func TestForgedAccess(t *testing.T) {
@@ -277,6 +276,7 @@ func TestForgedAccess(t *testing.T) {
 	require.NoError(t, err)
 	cases := append([]forgery{
 		{"expired", set("exp", now.Unix()-1), false},
+		{"exp is a number in quotation marks", set("exp", "32503680000"), false},
 		{"not yet valid", set("nbf", now.Unix()+60), false},
 		{"the audience of refresh tokens", set("aud", "jwt-toy-refresh"), false},
 		{"typ of refresh tokens", setHeader("typ", "rt+jwt"), false},
