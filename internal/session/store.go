@@ -36,16 +36,16 @@ type Store interface {
 	// Family returns the family as the writing node has it, or [ErrNoFamily].
 	Family(ctx context.Context, id token.ID) (Family, error)
 
-	// Revoke ends a family that is not revoked yet, and reports whether this call did. A family that does not exist, or was
-	// revoked before (its time and reason stay), is no error.
+	// Revoke ends a family that is not revoked yet, and reports whether this call did; after a repetition that may be unknown,
+	// and then it is false. A family that does not exist, or was revoked before (its time and reason stay), is no error.
 	Revoke(ctx context.Context, id token.ID, reason Reason, at time.Time) (bool, error)
 
 	// SetPassword stores a new hash and revokes every family of the user with [ReasonPassword], in one transaction that
 	// begins with the user, and returns how many families that ended. [ErrNoUser] if there is none.
 	SetPassword(ctx context.Context, userID token.ID, passwordHash []byte, at time.Time) (int, error)
 
-	// Rehash replaces oldHash by newHash, the same password at another cost, and revokes nothing. It reports whether the user
-	// still had oldHash.
+	// Rehash replaces oldHash by newHash, the same password at another cost, and revokes nothing. It reports whether this call
+	// found oldHash, as Revoke does.
 	Rehash(ctx context.Context, userID token.ID, oldHash, newHash []byte) (bool, error)
 
 	// SetDisabled disables the user and revokes every family with [ReasonUserDisabled], in one transaction that begins with the

@@ -128,8 +128,8 @@ func lostStatements(t *testing.T, db *store.DB, p *proxy, f fault) {
 	})
 }
 
-// TestLostAnswerOfRefresh is the same seen from above: a client never notices.
-func TestLostAnswerOfRefresh(t *testing.T) {
+// TestLostStatementOfRefresh is the same seen from above: a client never notices.
+func TestLostStatementOfRefresh(t *testing.T) {
 	p, through := newProxy(t, mysqlURL(t))
 	db := migrated(t, through)
 	signer, err := token.New(token.Config{
@@ -145,8 +145,8 @@ func TestLostAnswerOfRefresh(t *testing.T) {
 	require.NoError(t, err)
 	tokens, err := service.Login(t.Context(), "a@example.com", "secret")
 	require.NoError(t, err)
-	for range 10 {
-		p.arm("UPDATE token_families SET generation", loseAnswer)
+	for i := range 30 {
+		p.arm("UPDATE token_families SET generation", []fault{loseRequest, cutInFlight, loseAnswer}[i%3])
 		tokens, err = service.Refresh(t.Context(), tokens.Refresh)
 		require.NoError(t, err)
 		require.True(t, p.hasFired())
@@ -215,6 +215,7 @@ func TestReadOnly(t *testing.T) {
 	defer cancel()
 	_, err := db.Rotate(ctx, next(f))
 	require.ErrorIs(t, err, session.ErrUnavailable)
+	require.ErrorContains(t, err, "the server is read-only")
 	require.Greater(t, p.accepted(), connections, "the old primary was not left: behind its name may be a new one")
 
 	time.AfterFunc(300*time.Millisecond, func() { readOnly(false) })

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -126,6 +127,9 @@ func isOutcome(err error) bool {
 }
 
 func unavailable(what string, err error) error {
+	if errors.Is(err, driver.ErrBadConn) { // says less than we know
+		err = fmt.Errorf("%w: the connection was lost, or the server is read-only", err)
+	}
 	return fmt.Errorf("%w: %s: %w", session.ErrUnavailable, what, err)
 }
 
