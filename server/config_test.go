@@ -135,6 +135,7 @@ func TestConfigRefuses(t *testing.T) {
 		{map[string]string{"TRUSTED_ORIGINS": "https://App.example.com"}, "TRUSTED_ORIGINS"},
 		{map[string]string{"TRUSTED_ORIGINS": "https://app.example.com:443"}, "TRUSTED_ORIGINS"},
 		{map[string]string{"TRUSTED_ORIGINS": "https://*.example.com"}, "TRUSTED_ORIGINS"},
+		{map[string]string{"TRUSTED_ORIGINS": "https://app.example.com:"}, "TRUSTED_ORIGINS"},
 		{map[string]string{"TRUSTED_ORIGINS": "https://user@app.example.com"}, "TRUSTED_ORIGINS"},
 		{map[string]string{"TRUSTED_ORIGINS": "ftp://app.example.com"}, "TRUSTED_ORIGINS"},
 		{map[string]string{"TRUSTED_ORIGINS": "http://app.example.com", "ENV": "production"}, "Use https outside ENV=dev"},

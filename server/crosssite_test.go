@@ -53,6 +53,7 @@ func TestCrossSiteMatrix(t *testing.T) {
 						require.Equal(t, 403, a.status) // and no cookie, which send checks
 						require.Contains(t, a.problem(t).Detail, "another site")
 						require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
+						require.Equal(t, kind == "open", a.header.Get("Vary") == "Origin", "where the answer depends on it")
 					}
 					w.alive(p.refresh)
 					return

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 )
@@ -17,7 +16,6 @@ const redacted = "[redacted]"
 func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (secret) String() string               { return redacted }
 func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
 // minKeyBytes is the size of the hash's output, below which RFC 7518 section 3.2 forbids a key. HS256 has 32.
 var minKeyBytes = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}

@@ -146,18 +146,23 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveUntilDone serves on l until ctx ends, then lets running requests finish. Requests do not inherit ctx, so that a
-// signal interrupts none of them.
-func serveUntilDone(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
+// newServer bounds whatever a client could keep waiting or make large.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second, // more than requestTimeout and storeTimeout together, or answers would be cut off
+		WriteTimeout:      30 * time.Second, // more than reading, requestTimeout and storeTimeout together, or answers would be cut off
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+}
+
+// serveUntilDone serves on l until ctx ends, then lets running requests finish. Requests do not inherit ctx, so that a
+// signal interrupts none of them.
+func serveUntilDone(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
+	srv := newServer(handler, log)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	select {
