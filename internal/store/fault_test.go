@@ -211,7 +211,7 @@ func TestReadOnly(t *testing.T) {
 
 	readOnly(true)
 	connections := p.accepted()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := db.Rotate(ctx, next(f))
 	require.ErrorIs(t, err, session.ErrUnavailable)

@@ -83,20 +83,22 @@ func (db *DB) repeat(ctx context.Context, what string, f func(ctx context.Contex
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	pause := 5 * time.Millisecond
-	for {
+	var before error
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		err := f(ctx)
 		if err == nil || isOutcome(err) {
 			return err
 		}
-		if !db.engine.repeatable(err) {
+		if ctx.Err() != nil || !db.engine.repeatable(err) {
+			if before != nil { // that time ran out says less than what took it
+				err = fmt.Errorf("%w, after %w", err, before)
+			}
 			return unavailable(what, err)
 		}
+		before = err
 		select {
 		case <-ctx.Done():
-			return unavailable(what, err)
 		case <-time.After(rand.N(pause)): // jitter, or those that collided collide again
-			pause = min(2*pause, 250*time.Millisecond)
 		}
 	}
 }
