@@ -109,7 +109,7 @@ func TestRun(t *testing.T) {
 		parts parts[].clients parts[].median.p50_ms parts[].median.p99_ms parts[].median.per_second parts[].name
 		parts[].rounds parts[].rounds[].operations parts[].rounds[].p50_ms parts[].rounds[].p99_ms
 		parts[].rounds[].per_second parts[].rounds[].seconds
-		ratios ratios[].clients ratios[].name ratios[].rounds ratios[].rounds[] ratios[].value
+		ratios ratios[].clients ratios[].name ratios[].rounds ratios[].rounds[] ratios[].target ratios[].value
 		settings.bcrypt_cost settings.container settings.duration_ns settings.hash_slots settings.login_clients
 		settings.rounds started`), slices.Sorted(maps.Keys(all)))
 	require.Equal(t, map[string]bool{"settings.container": true}, empty)

@@ -34,7 +34,7 @@ func openDatabase(ctx context.Context, databaseURL string) (*database, error) {
 	db := &database{url: databaseURL}
 	if databaseURL == "" {
 		if err := db.startContainer(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("start MySQL: %w", err), db.close())
+			return nil, errors.Join(fmt.Errorf("start MySQL (or name yours with -database-url): %w", err), db.close())
 		}
 	}
 	config, err := driverConfig(db.url)
@@ -59,7 +59,7 @@ func openDatabase(ctx context.Context, databaseURL string) (*database, error) {
 func (db *database) startContainer(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // so the library says that there is no Docker
-			err = fmt.Errorf("is Docker running? Else name a database with -database-url: %v", r)
+			err = fmt.Errorf("is Docker running? %v", r)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, containerTimeout)
@@ -68,7 +68,7 @@ func (db *database) startContainer(ctx context.Context) (err error) {
 	if image == "" {
 		image = "mysql:9.7"
 	}
-	tclog.SetDefault(tclog.NewNoopLogger()) // standard error is for our own progress
+	tclog.SetDefault(tclog.NewNoopLogger()) //nolint:forbidigo // silences the library, as standard error is for our own progress
 	password := rand.Text()
 	container, err := testcontainers.Run(ctx, image,
 		testcontainers.WithEnv(map[string]string{"MYSQL_ROOT_PASSWORD": password, "MYSQL_ROOT_HOST": "%", "MYSQL_DATABASE": "bench"}),

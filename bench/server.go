@@ -47,7 +47,7 @@ func startServer(ctx context.Context, dir, databaseURL string, bcryptCost int) (
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()              // the server has its own copy
 	s.cmd = exec.Command(program, "serve", "-seed") //nolint:noctx // stop ends it, politely
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, log, log
 	s.cmd.Env = []string{ // and not ours, which may configure another server
