@@ -206,7 +206,7 @@ func TestGeneratedKeyIsGoodAndNew(t *testing.T) {
 	require.NoError(t, keyProblem(c.JWTSecretKey, "HS512"))
 	again, err := load(t, nil, nil, "JWT_ALGORITHM=HS512")
 	require.NoError(t, err)
-	require.True(t, c.JWTSecretKey != again.JWTSecretKey)
+	require.NotEqual(t, c.JWTSecretKey, again.JWTSecretKey)
 }
 
 // A command that signs nothing runs without the key, and with one that would be refused.
@@ -217,8 +217,8 @@ func TestConfigWithoutSigning(t *testing.T) {
 		c, err := loadConfig(nil, func(name string) string { return env[name] }, "", false)
 		require.NoError(t, err)
 		require.NoError(t, keyProblem(c.JWTSecretKey, "HS256"))
-		require.True(t, c.JWTSecretKeyPrevious == "")
-		require.True(t, string(c.JWTSecretKey) != key)
+		require.Empty(t, c.JWTSecretKeyPrevious)
+		require.NotEqual(t, key, string(c.JWTSecretKey))
 		require.Empty(t, c.Warnings)
 	}
 }

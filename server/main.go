@@ -70,8 +70,6 @@ func commands() []command {
 // usageError is a wrong call or configuration: exit code 2.
 type usageError struct{ error }
 
-func (e usageError) Unwrap() error { return e.error }
-
 // run is main without its globals. It returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}

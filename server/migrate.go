@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -11,12 +12,12 @@ import (
 )
 
 // withStore runs f on the database as it is, without migrating it.
-func withStore(ctx context.Context, a *app, f func(context.Context, *store.DB) error) error {
+func withStore(ctx context.Context, a *app, f func(context.Context, *store.DB) error) (err error) {
 	db, err := openStore(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	return f(ctx, db)

@@ -25,7 +25,7 @@ const (
 )
 
 // serve opens the database, migrates it and serves until ctx ends.
-func serve(ctx context.Context, a *app, _ []string) error {
+func serve(ctx context.Context, a *app, _ []string) (err error) {
 	if a.seed && !a.cfg.dev() {
 		return usageError{errors.New("-seed is for ENV=dev: its passwords are public")}
 	}
@@ -37,7 +37,7 @@ func serve(ctx context.Context, a *app, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	sessions, err := newSessions(a.cfg, db, log)
 	if err != nil {
 		return err

@@ -20,13 +20,13 @@ func demoUsers() []credentials {
 }
 
 // withSessions runs f on a migrated database.
-func withSessions(ctx context.Context, a *app, f func(*session.Service) error) error {
+func withSessions(ctx context.Context, a *app, f func(*session.Service) error) (err error) {
 	log := newLogger(a)
 	db, err := openMigrated(ctx, a, log)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	sessions, err := newSessions(a.cfg, db, log)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	claims := decodePart(t, parts[1])
 	require.Equal(t, "issuer", claims["iss"])
 	require.Contains(t, []any{"audience", []any{"audience"}}, claims["aud"])
-	require.Equal(t, float64(420), claims["exp"].(float64)-claims["iat"].(float64))
+	require.Equal(t, 420, int(claims["exp"].(float64))-int(claims["iat"].(float64)))
 
 	a = s.send("GET", "/me", "", "Origin: "+origin)
 	require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))

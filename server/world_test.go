@@ -228,7 +228,7 @@ func (w *world) tokens(a answer) pair {
 	require.NoError(w.t, json.Unmarshal([]byte(a.body), &body))
 	require.Len(w.t, body, 3)
 	require.Equal(w.t, "Bearer", body["token_type"])
-	require.Equal(w.t, float64(900), body["expires_in"])
+	require.Equal(w.t, "900", fmt.Sprint(body["expires_in"]))
 	c, ok := a.cookie()
 	require.True(w.t, ok)
 	require.Len(w.t, a.header.Values("Set-Cookie"), 1)
