@@ -1,8 +1,9 @@
 package conformance
 
 import (
-	"encoding/json"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -48,16 +49,21 @@ func (a *Actor) Login() *exchange { return a.LoginAs(a.user.Email, a.user.Passwo
 
 // LoginAs presents any e-mail and password; note says what is special about them.
 func (a *Actor) LoginAs(email, password, note string) *exchange {
-	body, err := json.Marshal(map[string]string{"email": email, "password": password})
-	if err != nil {
-		panic(err) // strings always encode
-	}
-	return a.LoginBody(string(body), "application/json", note)
+	return a.send(a.login(email, password, note))
+}
+
+// login is a login that is not sent yet.
+func (a *Actor) login(email, password, note string) *exchange {
+	e := a.call("login", note)
+	a.scene.target.profile.Login.fill(e, map[string]string{"email": email, "password": password})
+	e.password = true
+	return e
 }
 
 // LoginBody sends any body.
 func (a *Actor) LoginBody(body, contentType, note string) *exchange {
-	e := &exchange{call: "login", note: note, method: http.MethodPost, path: a.scene.target.paths.Login, body: body, header: http.Header{}, password: true}
+	e := a.call("login", note)
+	e.body, e.password = body, true
 	if contentType != "" {
 		e.header.Set("Content-Type", contentType)
 	}
@@ -93,15 +99,14 @@ func (a *Actor) RefreshWith(t *token, note string) *exchange {
 	t.replay = t.replay || t.spent
 	e := a.call("refresh", note)
 	e.presented, e.genuine = t, true
-	e.header.Set("Cookie", a.scene.target.cookiePair(t.value))
-	return a.send(e)
+	return a.send(a.present(e, t.value))
 }
 
 // RefreshRaw presents a cookie value that is not a token as it was given out.
 func (a *Actor) RefreshRaw(value, note string) *exchange {
 	e := a.call("refresh", note)
-	e.header.Set("Cookie", a.scene.target.cookiePair(value))
-	return a.send(e)
+	e.odd = len(value) > 4000 || !cookieOctets(value)
+	return a.send(a.present(e, value))
 }
 
 // Rotate is a refresh as a precondition; it returns the token that is spent now.
@@ -119,8 +124,7 @@ func (a *Actor) Logout() *exchange { return a.LogoutWith(a.refresh, "") }
 func (a *Actor) LogoutWith(t *token, note string) *exchange {
 	e := a.call("logout", note)
 	e.presented, e.genuine = t, true
-	e.header.Set("Cookie", a.scene.target.cookiePair(t.value))
-	return a.send(e)
+	return a.send(a.present(e, t.value))
 }
 
 // Browse makes a refresh or a logout as a browser would: with the cookies that its jar holds for that address.
@@ -148,11 +152,43 @@ func (a *Actor) Keep() { a.scene.target.keep(a) }
 
 // call makes a bare call that a story completes and sends by itself.
 func (a *Actor) call(call, note string) *exchange {
-	p := a.scene.target.paths
-	e := &exchange{call: call, note: note, who: a.name, method: http.MethodPost, header: http.Header{}}
-	e.path = map[string]string{"login": p.Login, "refresh": p.Refresh, "logout": p.Logout, "me": p.Me}[call]
-	if call == "me" {
-		e.method = http.MethodGet
+	c := a.scene.target.call(call)
+	e := &exchange{call: call, note: note, who: a.name, header: http.Header{}}
+	c.Body, c.Query, c.Headers = nil, withoutWords(c.Query), withoutWords(c.Headers)
+	c.fill(e, nil)
+	return e
+}
+
+// withoutWords keeps what belongs to a call whatever it carries.
+func withoutWords(m map[string]string) map[string]string {
+	m = maps.Clone(m)
+	maps.DeleteFunc(m, func(_, v string) bool { return strings.Contains(v, "{") })
+	return m
+}
+
+// present puts a refresh token where the profile says that this call carries it.
+func (a *Actor) present(e *exchange, value string) *exchange {
+	t := a.scene.target
+	c := t.call(e.call)
+	values := map[string]string{"refresh_token": value, "access_token": ""}
+	if a.access != nil {
+		values["access_token"] = a.access.value
+		if c.Bearer {
+			e.header.Set("Authorization", "Bearer "+a.access.value)
+		}
+	}
+	c.fill(e, values)
+	if c.Token == "cookie" {
+		e.header.Set("Cookie", t.cookiePair(value))
 	}
 	return e
+}
+
+// addQuery adds to a request's query, whatever the profile has there.
+func (e *exchange) addQuery(q string) {
+	if strings.Contains(e.path, "?") {
+		e.path += "&" + q
+	} else {
+		e.path += "?" + q
+	}
 }

@@ -13,10 +13,10 @@ import (
 
 // Options say what to judge and with what. The zero value of each field has a sane meaning.
 type Options struct {
-	Target       string // base URL of the running implementation
-	ExpiryTarget string // base URL of a second instance with short lifetimes, for the stories that must see tokens expire; empty: Target, where its lifetimes allow
-	Users        []User // two accounts that exist; a third, if given, is the only one that gets wrong passwords. Empty: DemoUsers, on loopback only
-	Paths        Paths  // empty: the kit's contract
+	Target       string  // base URL of the running implementation
+	ExpiryTarget string  // base URL of a second instance with short lifetimes, for the stories that must see tokens expire; empty: Target, where its lifetimes allow
+	Users        []User  // two accounts that exist; a third, if given, is the only one that gets wrong passwords. Empty: DemoUsers, on loopback only
+	Profile      Profile // how the target spells the contract; the zero value is the kit's own
 
 	Run []string // patterns of story IDs (path.Match) to judge; empty: all
 
@@ -117,9 +117,11 @@ func (o Options) complete() (Options, []Scenario, error) {
 	if o.Advance != nil {
 		def(&o.SessionMaxTTL, 90*24*time.Hour)
 	}
-	if o.Paths == (Paths{}) {
-		o.Paths = Paths{Login: "/auth/login", Refresh: "/auth/refresh", Logout: "/auth/logout", Me: "/me"}
+	p, err := o.Profile.complete()
+	if err != nil {
+		wrong = append(wrong, err.Error())
 	}
+	o.Profile = p
 	if o.Target == "" {
 		wrong = append(wrong, "no target: give the base URL of a running server, for example -target http://127.0.0.1:8080")
 	}

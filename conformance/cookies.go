@@ -2,14 +2,13 @@ package conformance
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 )
 
 func cookieAttributes() Scenario {
 	return Scenario{
-		ID: "cookie.attributes", Title: "The refresh cookie is out of reach for scripts, other sites and other paths", Level: Must, Stage: 4,
+		ID: "cookie.attributes", Title: "The refresh cookie is out of reach for scripts, other sites and other paths", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "3.3.2–3.3.5"), requiredBy("RFC 6265", "§4.1.2, §6.1")},
 		Why:  "a script that an attacker injects reads what is not HttpOnly; a form on his page sends what is not SameSite",
 		Hint: "HttpOnly; SameSite=Strict; Path=/auth; Max-Age: in one function that login, refresh and logout share",
@@ -36,7 +35,7 @@ func cookieAttributes() Scenario {
 				s.Check("samesite", e, same == "strict" || same == "lax", "SameSite=Strict or Lax", "SameSite="+c.SameSite)
 				s.Check("no-domain", e, !c.HasDomain, "no Domain", "Domain="+c.Domain)
 				s.Check("persistent", e, c.HasMaxAge || c.HasExpires, "Max-Age", "a session cookie")
-				s.Check("narrow-path", e, strings.HasPrefix(c.Name, "__Host-") || c.HasPath && c.Path != "/" || !s.commonFolder(), "Path="+path.Dir(s.target.paths.Refresh), "Path="+c.Path)
+				s.Check("narrow-path", e, strings.HasPrefix(c.Name, "__Host-") || c.HasPath && c.Path != "/" || !s.commonFolder(), "Path="+s.target.profile.folder(), "Path="+c.Path)
 				s.Check("size", e, len(c.Name)+len(c.Value) <= 4096, "at most 4096 bytes", fmt.Sprintf("%d bytes", len(c.Name)+len(c.Value)))
 				host := strings.HasPrefix(c.Name, "__Host-") && (!c.Secure || c.HasDomain || c.Path != "/")
 				s.Check("prefix", e, !host && (!strings.HasPrefix(c.Name, "__Secure-") || c.Secure), "Secure (and Path=/, no Domain)", "a prefix that browsers refuse")
@@ -48,12 +47,12 @@ func cookieAttributes() Scenario {
 // commonFolder: a path narrower than / can cover refresh and logout.
 func (s *Scene) commonFolder() bool {
 	first := func(p string) string { f, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/"); return f }
-	return first(s.target.paths.Refresh) == first(s.target.paths.Logout)
+	return first(s.target.profile.Refresh.Path) == first(s.target.profile.Logout.Path)
 }
 
 func cookieSecure() Scenario {
 	return Scenario{
-		ID: "cookie.secure", Title: "The refresh cookie is Secure in production", Level: Must, Stage: 4,
+		ID: "cookie.secure", Title: "The refresh cookie is Secure in production", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "3.3.1"), requiredBy("RFC 6265", "§4.1.2.5")},
 		Why:  "one plain-http request on an open network gives the session of thirty days away",
 		Hint: "Secure on set, rotation and deletion, by configuration; never guessed from the request behind a proxy",
@@ -80,7 +79,7 @@ func cookieSecure() Scenario {
 
 func cookieIdentity() Scenario {
 	return Scenario{
-		ID: "cookie.identity", Title: "Set, rotation and deletion speak of the same cookie", Level: Must, Stage: 4,
+		ID: "cookie.identity", Title: "Set, rotation and deletion speak of the same cookie", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.3 step 11"), motivatedBy("RFC 6265bis", "§5.7")},
 		Why:  "a cookie with another Path or Domain is another cookie: the old one stays beside it, and logout deletes nothing",
 		Hint: "one function makes the cookie; deletion is the same with an empty value and Max-Age=0",
@@ -116,7 +115,7 @@ func cookieIdentity() Scenario {
 
 func cookieBrowser() Scenario {
 	return Scenario{
-		ID: "cookie.browser", Title: "A browser that only obeys the cookie's rules stays signed in and gets signed out", Level: Must, Stage: 4,
+		ID: "cookie.browser", Title: "A browser that only obeys the cookie's rules stays signed in and gets signed out", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.4"), motivatedBy("RFC 6265bis", "§5.7.3")},
 		Why:  "with a Path that does not cover the route the cookie never comes back, and no server log shows why",
 		Hint: "Path must be a prefix of the routes as the browser sees them, behind proxies and mounts too",
@@ -134,7 +133,7 @@ func cookieBrowser() Scenario {
 				u := s.target.client.url(v.call(call, "").path)
 				return strings.Contains(v.jar.header(u, s.run.clock.now()), s.target.cookieName+"=")
 			}
-			if !s.Check("reaches-refresh", login, sends("refresh"), "sent to "+s.target.paths.Refresh, "not sent") {
+			if !s.Check("reaches-refresh", login, sends("refresh"), "sent to "+s.target.profile.Refresh.Path, "not sent") {
 				return
 			}
 			for range 2 {
@@ -143,7 +142,7 @@ func cookieBrowser() Scenario {
 					return
 				}
 			}
-			if !s.Check("reaches-logout", v.last, sends("logout"), "sent to "+s.target.paths.Logout, "not sent") {
+			if !s.Check("reaches-logout", v.last, sends("logout"), "sent to "+s.target.profile.Logout.Path, "not sent") {
 				return
 			}
 			out := v.Browse("logout")
@@ -155,7 +154,7 @@ func cookieBrowser() Scenario {
 
 func cookieRefusal() Scenario {
 	return Scenario{
-		ID: "cookie.refusal", Title: "A refused refresh of a foreign or garbage token deletes no cookie", Level: Must, Stage: 4,
+		ID: "cookie.refusal", Title: "A refused refresh of a foreign or garbage token deletes no cookie", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("the kit's contract", "a losing or failing refresh never deletes a cookie")},
 		Why:  "answers overtake each other: the refusal of an old request wipes the cookie that a newer one has just brought",
 		Hint: "answer 401 without Set-Cookie; a client that is told to sign in again overwrites the cookie anyway",
@@ -193,7 +192,7 @@ func expiryStated() Scenario {
 		Why:  "a cookie with the access token's lifetime signs everybody out after fifteen minutes; one without any, when the browser closes",
 		Hint: "Max-Age is the remaining life of the refresh token: min(now + idle life, absolute end) − now",
 		Checks: []Check{
-			{Slug: "stated", Text: "the login's refresh cookie states a positive lifetime"},
+			{Slug: "stated", Text: "the login states a positive lifetime of the refresh token: by its cookie, a member or its own exp"},
 			{Slug: "longer", Text: "it is longer than the access token's"},
 			{Slug: "rotation", Text: "a rotation states the same lifetime, or less where an absolute end is near"},
 			{Slug: "agrees", Text: "a refresh token that is a JWT has the same exp as its cookie"},
@@ -203,13 +202,13 @@ func expiryStated() Scenario {
 			v := s.Victim
 			login := v.Login()
 			s.Given("the login did not work", login, login.accepted() && login.refresh != nil)
-			life, stated := login.cookie(s.target.cookieName)[0].life(login.now())
+			life, stated := s.target.life(login)
 			s.Check("stated", login, stated && life > 0, "Max-Age > 0", fmt.Sprint(life))
-			if in, ok := login.expiresIn(); ok {
-				s.Check("longer", login, life > time.Duration(in)*time.Second, fmt.Sprintf("more than %d s", in), fmt.Sprint(life))
+			if login.stated {
+				s.Check("longer", login, life > time.Duration(login.expires)*time.Second, fmt.Sprintf("more than %d s", login.expires), fmt.Sprint(life))
 			}
 			v.Rotate()
-			again, _ := v.last.cookie(s.target.cookieName)[0].life(v.last.now())
+			again, _ := s.target.life(v.last)
 			s.Check("rotation", v.last, again > 0 && again <= life+2*time.Second && (again >= life-5*time.Second || again > life/2), fmt.Sprint(life), fmt.Sprint(again))
 			s.Check("at-most-a-year", login, life <= 400*24*time.Hour, "at most 400 days", fmt.Sprint(life))
 			if t, is := parseJWT(v.refresh.value); is {

@@ -28,12 +28,17 @@ type exchange struct {
 	text     string // the answer's body, at most maxBody bytes
 	err      error  // no answer
 	sent     time.Time
+	at       time.Time // when the answer was read, on the run's clock
 	took     time.Duration
 	json     map[string]any // the answer's body, if it is a JSON object; numbers as json.Number
 	cookies  []setCookie    // every Set-Cookie of the answer
 	refresh  *token         // what the answer brought
 	fresh    bool           // the refresh token is one that the run had not seen
 	access   *token
+	ok       bool          // the answer is a success, as the profile defines it
+	expires  int64         // the access token's life in seconds, as the answer states it
+	stated   bool          // and it does, as a positive whole number
+	odd      bool          // a refresh that is no ordinary one, so that its refusal may have another status
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others
 }
@@ -78,7 +83,7 @@ func (e *exchange) now() time.Time {
 
 // accepted: the call did what it is for. A login and a refresh bring an access token.
 func (e *exchange) accepted() bool {
-	if e.err != nil || e.status < 200 || e.status > 299 {
+	if e.err != nil || !e.ok {
 		return false
 	}
 	return e.call != "login" && e.call != "refresh" || e.access != nil
@@ -91,7 +96,7 @@ func (e *exchange) refused() bool {
 	if e.undecided() || e.refresh != nil || e.access != nil {
 		return false
 	}
-	return e.clientError() || e.status >= 300 && e.status <= 399 || e.call == "login" || e.call == "refresh"
+	return e.clientError() || e.status >= 300 && e.status <= 399 || !e.ok || e.call == "login" || e.call == "refresh"
 }
 
 // undecided: the answer, or its absence, says nothing about the request.
@@ -99,8 +104,11 @@ func (e *exchange) undecided() bool {
 	return e.err != nil || e.status >= 500 || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
 }
 
-// clientError: the answer blames the request.
+// clientError: the answer blames the request, by its status or, where the profile says so, in its body.
 func (e *exchange) clientError() bool {
+	if e.err == nil && e.status >= 200 && e.status <= 299 && !e.ok {
+		return true
+	}
 	return e.err == nil && e.status >= 400 && e.status <= 499 && e.status != http.StatusTooManyRequests
 }
 

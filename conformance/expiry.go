@@ -127,7 +127,7 @@ func expiryLogout() Scenario {
 			s.wait(v.since, s.target.refreshLife+s.run.opts.Leeway+tick)
 			e := v.LogoutWith(v.refresh, "expired")
 			s.Accepted("accepted", e)
-			s.Check("deletes-cookie", e, s.deleted(e), "Set-Cookie that deletes "+s.target.cookieName, "none")
+			s.checkDeleted("deletes-cookie", e)
 			s.Refused("dead", v.Refresh())
 			s.Control()
 		},
@@ -138,6 +138,13 @@ func expiryLogout() Scenario {
 func (s *Scene) deleted(e *exchange) bool {
 	set := e.cookie(s.target.cookieName)
 	return len(set) > 0 && set[len(set)-1].deletes(e.now())
+}
+
+// checkDeleted judges the deletion where the refresh token travels in a cookie.
+func (s *Scene) checkDeleted(slug string, e *exchange) {
+	if s.target.profile.inCookie() {
+		s.Check(slug, e, s.deleted(e), "Set-Cookie that deletes "+s.target.cookieName, "none")
+	}
 }
 
 func expiryAbsolute() Scenario {
@@ -159,7 +166,7 @@ func expiryAbsolute() Scenario {
 				s.inTime(v.since.Add(life - tick/2))
 				e := v.Refresh()
 				s.Accepted("lives-until", e)
-				max, _ := e.cookie(s.target.cookieName)[0].life(e.now())
+				max, _ := s.target.life(e)
 				left := end.Sub(s.run.clock.now())
 				s.Check("bounded", e, max <= left+2*tick, fmt.Sprintf("at most %v", left.Round(tick)), fmt.Sprint(max))
 			}

@@ -12,8 +12,9 @@ func (a *Actor) foreign(call, note string, set func(http.Header)) *exchange {
 	e := a.call(call, note)
 	if a.refresh != nil {
 		e.presented = a.refresh
-		e.header.Set("Cookie", a.scene.target.cookiePair(a.refresh.value))
+		a.present(e, a.refresh.value)
 	}
+	e.odd = true
 	set(e.header)
 	return e
 }
@@ -22,7 +23,7 @@ func crossSite(h http.Header) { h.Set("Origin", evil); h.Set("Sec-Fetch-Site", "
 
 func httpCrossSite() Scenario {
 	return Scenario{
-		ID: "http.cross-site", Title: "Another site's page can neither refresh nor log out", Level: Must, Stage: 9,
+		ID: "http.cross-site", Title: "Another site's page can neither refresh nor log out", Level: Must, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "3.5.1"), motivatedBy("Fetch Standard", "Origin; Sec-Fetch-Site")},
 		Why:  "a form on another site consumes the victim's token, and his tabs are signed out; or it signs him out at will",
 		Hint: "SameSite on the cookie, and refuse a foreign Origin or Sec-Fetch-Site before anything is read (Go: http.CrossOriginProtection)",
@@ -63,9 +64,8 @@ func httpCrossSite() Scenario {
 				v.Keep()
 			}
 			a := s.actor("attacker's form", s.Attacker.user)
-			e := a.foreign("login", "from another site", crossSite)
-			e.password, e.body = true, `{"email":`+quote(a.user.Email)+`,"password":`+quote(a.user.Password)+`}`
-			e.header.Set("Content-Type", "application/json")
+			e := a.login(a.user.Email, a.user.Password, "from another site")
+			crossSite(e.header)
 			s.Refused("login", a.send(e))
 			s.Control()
 		},
@@ -124,7 +124,7 @@ func httpOddCookies() Scenario {
 		{"number", "a huge number is refused", strings.Repeat("9", 400)},
 	}
 	sc := Scenario{
-		ID: "http.odd-cookies", Title: "A cookie of garbage is refused, whatever the garbage", Level: Must, Stage: 9,
+		ID: "http.odd-cookies", Title: "A cookie of garbage is refused, whatever the garbage", Level: Must, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 9110", "§15.5"), motivatedBy("RFC 6265", "§4.2.2")},
 		Why:  "browsers send what some other page stored under that name; an error of the server for it is an outage for that user",
 		Hint: "limit the length, then decode strictly; whatever fails is one refusal",

@@ -71,11 +71,15 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	switch {
 	case r.opts.skipPreflight:
 		return ""
+	case sc.Needs&NeedCookie != 0 && !t.profile.inCookie():
+		return "the refresh token does not travel in a cookie"
+	case sc.Needs&NeedJSON != 0 && t.profile.Login.Encoding != "json":
+		return "the login is not JSON"
 	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
 		return "costs 24 wrong logins more: ask for it with -slow"
 	case sc.Needs&NeedSecret != 0 && r.opts.JWTSecret == "":
 		return "needs the secret that signs access tokens: -jwt-secret, or $CONFORMANCE_JWT_SECRET"
-	case sc.Needs&NeedMe != 0 && t.paths.Me == "":
+	case sc.Needs&NeedMe != 0 && !t.profile.hasMe():
 		return "needs a protected endpoint: name one with -me PATH"
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):
 		return fmt.Sprintf("this target's tokens live only %v and %v, too short for this story: judge an instance with ordinary lifetimes, and give this one as -expiry-target", access, refresh)

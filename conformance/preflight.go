@@ -17,14 +17,16 @@ func (r *run) open(ctx context.Context, base string) (*target, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	t := &target{
-		client: newClient(u, r.opts.RequestTimeout, r.opts.Patience), paths: r.opts.Paths, users: r.opts.Users,
-		secureOverHTTP: loopback(u) || r.opts.InsecureCookies,
+		client: newClient(u, r.opts.RequestTimeout, r.opts.Patience), profile: r.opts.Profile, users: r.opts.Users,
+		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(u) || r.opts.InsecureCookies,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}
 	a := s.actor("preflight", r.opts.Users[0])
 	e := a.attempt()
 	if r.opts.skipPreflight {
-		t.cookieName = "refresh_token"
+		if t.cookieName == "" {
+			t.cookieName = "refresh_token"
+		}
 		return t, nil
 	}
 	problem := t.learn(e)
@@ -58,27 +60,33 @@ func (a *Actor) attempt() (e *exchange) {
 
 // learn takes the cookie's name and the lifetimes from the first login, or says why it cannot.
 func (t *target) learn(e *exchange) (problem string) {
-	where := "POST " + t.paths.Login
+	where, a := t.profile.Login.Method+" "+t.profile.Login.Path, t.profile.Answer
 	switch {
 	case e.err != nil:
 		return plainError(e.err) + "; is the server running, and is this its address?"
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return fmt.Sprintf("%s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", where, t.users[0].Email, e.status)
 	case e.status < 200 || e.status > 299:
-		return fmt.Sprintf("%s answered %d, so nobody can log in and nothing can be judged; -login, -refresh, -logout name other paths", where, e.status)
-	case e.member("access_token") == "":
-		return fmt.Sprintf("%s answered %d without a string access_token in a JSON body, so nothing can be judged", where, e.status)
+		return fmt.Sprintf("%s answered %d, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", where, e.status)
+	case !e.ok:
+		return fmt.Sprintf("%s answered %d, but %s is not %q, which the profile calls a success", where, e.status, a.SuccessAt, a.SuccessIs)
+	case e.access == nil:
+		return fmt.Sprintf("%s answered %d without a string at %s of a JSON body, where the profile expects the access token, so nothing can be judged", where, e.status, a.AccessToken)
+	case !t.profile.inCookie() && e.refresh == nil:
+		return fmt.Sprintf("%s answered %d without a string at %s, where the profile expects the refresh token", where, e.status, a.RefreshToken)
 	}
-	c, problem := refreshCookie(e)
-	if problem != "" {
-		return where + " " + problem
+	if t.profile.inCookie() && t.cookieName == "" {
+		c, problem := refreshCookie(e)
+		if problem != "" {
+			return where + " " + problem
+		}
+		t.cookieName = c.Name
 	}
-	t.cookieName = c.Name
-	if life, ok := c.life(e.now()); ok && life > 0 {
+	if life, ok := t.life(e); ok && life > 0 {
 		t.refreshLife = life
 	}
-	if in, ok := e.expiresIn(); ok {
-		t.accessLife = time.Duration(in) * time.Second
+	if e.stated {
+		t.accessLife = time.Duration(e.expires) * time.Second
 	}
 	return ""
 }
@@ -102,7 +110,7 @@ func refreshCookie(e *exchange) (setCookie, string) {
 	case len(set) == 1:
 		return set[0], ""
 	case len(set) == 0:
-		return setCookie{}, "set no cookie, so there is no refresh token to judge (this version reads it from a cookie only)"
+		return setCookie{}, "set no cookie, so there is no refresh token to judge; if it is in the body, say so with -profile json-body or a profile of your own"
 	}
 	return setCookie{}, "set several cookies and none has refresh in its name: " + strings.Join(names, ", ")
 }

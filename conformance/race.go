@@ -65,6 +65,5 @@ func (s *Scene) race(exchanges ...*exchange) (arrived []*exchange, spread time.D
 func (a *Actor) held(call string, t *token) *exchange {
 	e := a.call(call, "racing")
 	e.presented, e.genuine = t, true
-	e.header.Set("Cookie", a.scene.target.cookiePair(t.value))
-	return e
+	return a.present(e, t.value)
 }

@@ -52,7 +52,10 @@ func (s *Scene) judgeRace(arrived []*exchange) int {
 			}
 		case s.unknown("clean-losers", e):
 		default:
-			s.Check("clean-losers", e, e.status >= 400 && e.status < 500, "4xx", "")
+			s.Check("clean-losers", e, e.clientError(), "4xx", "")
+			if !s.target.profile.inCookie() {
+				continue
+			}
 			s.Check("losers-keep-cookie", e, len(e.cookie(s.target.cookieName)) == 0, "no Set-Cookie "+s.target.cookieName, "one")
 		}
 	}

@@ -59,6 +59,8 @@ const (
 	NeedTime                      // tokens that expire during the run (-advance, or a target with short lifetimes)
 	NeedAbsolute                  // the absolute life of a session, and time to see it end (-session-max-ttl)
 	NeedSlow                      // many password checks (-slow)
+	NeedCookie                    // a refresh token that travels in a cookie
+	NeedJSON                      // a login in JSON
 	NeedSecret                    // the secret that signs access tokens (-jwt-secret)
 )
 

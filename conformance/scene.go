@@ -67,23 +67,12 @@ func (s *Scene) prepare(e *exchange) {
 func (s *Scene) learn(e *exchange) {
 	s.run.exchanges++
 	e.n = s.run.exchanges
-	if e.password && (e.accepted() || e.status == http.StatusOK || e.status == http.StatusUnauthorized) {
-		s.run.passwordChecks++
-	}
 	s.exchanges = append(s.exchanges, e)
 	s.run.all = append(s.run.all, e)
-	access := e.member("access_token")
-	var refresh string
-	for _, c := range e.cookies {
-		if s.target.isRefreshCookie(c) && c.Value != "" && !c.deletes(e.now()) {
-			refresh = c.Value
-		}
-	}
-	if e.status < 200 || e.status > 299 {
-		// A refusal that brings tokens is still one that brings tokens; learn them, so that no report shows them.
-		if access == "" && refresh == "" {
-			return
-		}
+	e.at = s.run.clock.now()
+	access, refresh := s.target.read(e)
+	if e.password && e.err == nil && (e.status == http.StatusOK || slices.Contains(s.target.profile.Login.Refused, e.status)) {
+		s.run.passwordChecks++
 	}
 	e.fresh = s.run.secrets.tokens[refresh] == nil
 	switch {

@@ -1,20 +1,14 @@
 package conformance
 
 import (
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Paths are the target's calls, below its base URL.
-type Paths struct {
-	Login   string `json:"login"`
-	Refresh string `json:"refresh"`
-	Logout  string `json:"logout"`
-	Me      string `json:"me,omitempty"` // empty: there is none
-}
 
 // User is an account that exists at the target.
 type User struct {
@@ -25,7 +19,7 @@ type User struct {
 // target is one running instance and what the run knows of it.
 type target struct {
 	client         *client
-	paths          Paths
+	profile        Profile
 	users          []User
 	cookieName     string // of the refresh token, learned from the first login
 	secureOverHTTP bool
@@ -38,6 +32,9 @@ type target struct {
 
 // isRefreshCookie tells the refresh cookie from others; before the name is learned, by what it looks like.
 func (t *target) isRefreshCookie(c setCookie) bool {
+	if !t.profile.inCookie() {
+		return false
+	}
 	if t.cookieName != "" {
 		return c.Name == t.cookieName
 	}
@@ -45,6 +42,56 @@ func (t *target) isRefreshCookie(c setCookie) bool {
 }
 
 func (t *target) cookiePair(value string) string { return t.cookieName + "=" + value }
+
+// call is the profile's entry of a call.
+func (t *target) call(name string) Call {
+	return map[string]Call{"login": t.profile.Login, "refresh": t.profile.Refresh, "logout": t.profile.Logout, "me": t.profile.Me}[name]
+}
+
+// read takes out of an answer what the profile says that it holds: whether it is a success, its tokens as text, and the lifetime.
+func (t *target) read(e *exchange) (access, refresh string) {
+	a := t.profile.Answer
+	e.ok = e.err == nil && e.status >= 200 && e.status <= 299 && (a.SuccessAt == "" || e.call == "raw" || fmt.Sprint(at(e.json, a.SuccessAt)) == a.SuccessIs)
+	access, _ = at(e.json, a.AccessToken).(string)
+	if t.profile.inCookie() {
+		for _, c := range e.cookies {
+			if t.isRefreshCookie(c) && c.Value != "" && !c.deletes(e.now()) {
+				refresh = c.Value
+			}
+		}
+	} else {
+		refresh, _ = at(e.json, a.RefreshToken).(string)
+	}
+	if n, ok := at(e.json, a.ExpiresIn).(json.Number); ok {
+		i, err := n.Int64()
+		e.expires, e.stated = i, err == nil && i > 0
+		if a.Unit == "ms" {
+			e.expires /= 1000
+		}
+	}
+	return access, refresh
+}
+
+// life is how long the refresh token of an answer lives, by its cookie, the profile's place, or its own exp.
+func (t *target) life(e *exchange) (time.Duration, bool) {
+	if t.profile.inCookie() {
+		for _, c := range e.cookie(t.cookieName) {
+			return c.life(e.now())
+		}
+		return 0, false
+	}
+	if n, ok := at(e.json, t.profile.Answer.RefreshExpiresIn).(json.Number); ok {
+		i, err := n.Int64()
+		unit := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond}[t.profile.Answer.Unit]
+		return time.Duration(i) * unit, err == nil
+	}
+	if e.refresh == nil {
+		return 0, false
+	}
+	tok, _ := parseJWT(e.refresh.value)
+	exp, ok := tok.time("exp")
+	return time.Unix(int64(exp), 0).Sub(e.at).Round(time.Second), ok
+}
 
 // takeSpare hands out a session of the user that an earlier story left alive, if it will live long enough.
 func (t *target) takeSpare(u User, now time.Time) *Actor {

@@ -36,6 +36,8 @@ Flags:
 type command struct {
 	opts       conformance.Options
 	reports    []string
+	profile    string
+	paths      [4]string // login, refresh, logout, me
 	advance    string
 	verbose    bool
 	noColor    bool
@@ -62,10 +64,11 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 		c.reports = append(c.reports, strings.TrimPrefix(v, "json="))
 		return nil
 	})
-	fs.StringVar(&o.Paths.Login, "login", "/auth/login", "`path` of the login")
-	fs.StringVar(&o.Paths.Refresh, "refresh", "/auth/refresh", "`path` of the refresh")
-	fs.StringVar(&o.Paths.Logout, "logout", "/auth/logout", "`path` of the logout")
-	fs.StringVar(&o.Paths.Me, "me", "/me", "`path` of an endpoint that wants an access token; empty: there is none")
+	fs.StringVar(&c.profile, "profile", "kit", "how the target spells the contract: a preset ("+strings.Join(conformance.Presets(), ", ")+") or a JSON `file`")
+	fs.StringVar(&c.paths[0], "login", "", "`path` of the login, instead of the profile's")
+	fs.StringVar(&c.paths[1], "refresh", "", "`path` of the refresh")
+	fs.StringVar(&c.paths[2], "logout", "", "`path` of the logout")
+	fs.StringVar(&c.paths[3], "me", "", "`path` of an endpoint that wants an access token; - if there is none")
 	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
 	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
 	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
@@ -103,6 +106,9 @@ func (c *command) complete(getenv func(string) string) error {
 			}
 		}
 	}
+	if err := c.loadProfile(); err != nil {
+		return err
+	}
 	if c.advance != "" {
 		c.opts.Advance = func(ctx context.Context, d time.Duration) error {
 			cmd := exec.CommandContext(ctx, "sh", "-c", c.advance)
@@ -113,6 +119,30 @@ func (c *command) complete(getenv func(string) string) error {
 			return nil
 		}
 	}
+	return nil
+}
+
+// loadProfile takes a preset, or a file where the name looks like one, and the paths of flags over it.
+func (c *command) loadProfile() error {
+	p, err := conformance.Preset(c.profile)
+	if strings.ContainsAny(c.profile, "./\\") {
+		raw, readErr := os.ReadFile(c.profile)
+		if readErr != nil {
+			return fmt.Errorf("cannot read the profile: %w", readErr)
+		}
+		if p, err = conformance.ParseProfile(raw); err != nil {
+			return fmt.Errorf("%s: %w", c.profile, err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for i, path := range []*string{&p.Login.Path, &p.Refresh.Path, &p.Logout.Path, &p.Me.Path} {
+		if c.paths[i] != "" {
+			*path = c.paths[i]
+		}
+	}
+	c.opts.Profile = p
 	return nil
 }
 
