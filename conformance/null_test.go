@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -55,6 +54,6 @@ func TestUsageErrors(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	_, err := conformance.Run(t.Context(), conformance.Options{Target: "http://127.0.0.1:1"})
-	require.True(t, errors.Is(err, conformance.ErrUnavailable))
+	require.ErrorIs(t, err, conformance.ErrUnavailable)
 	require.ErrorContains(t, err, "connection refused")
 }

@@ -173,7 +173,7 @@ func (r *run) playWaiting(scenes []*Scene) {
 			return <-c.resume
 		}
 		go func() {
-			<-c.resume
+			_ = <-c.resume // the first, which carries no error
 			s.play()
 			c.parked <- false
 		}()

@@ -117,9 +117,10 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		require.NoError(t, report.JSON(&out, rep))
 		require.Greater(t, len(secrets()), 100)
 		for _, s := range secrets() {
-			require.False(t, strings.Contains(out.String(), s), "a token of the target is in the report")
-			if parts := strings.Split(s, "."); len(parts) == 3 {
-				require.False(t, strings.Contains(out.String(), parts[2]), "a token's signature is in the report")
+			for i, part := range append(strings.Split(s, "."), s) { // a JWT's header is no secret
+				if len(part) > 20 && i > 0 && strings.Contains(out.String(), part) {
+					t.Fatal("a token of the target, or a part of it, is in the report")
+				}
 			}
 		}
 		for _, u := range conformance.DemoUsers() {

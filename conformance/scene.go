@@ -75,10 +75,9 @@ func (s *Scene) learn(e *exchange) {
 		s.run.passwordChecks++
 	}
 	e.fresh = s.run.secrets.tokens[refresh] == nil
-	switch {
-	case e.call == "login":
+	if e.call == "login" {
 		e.refresh, e.access = s.run.secrets.login(refresh, access)
-	default:
+	} else {
 		e.refresh, e.access = s.run.secrets.rotation(e.presented, refresh, access)
 	}
 }

@@ -112,7 +112,7 @@ func File(t testing.TB, path string) string {
 	if err != nil {
 		t.Fatalf("copy %s: %v", path, err)
 	}
-	defer from.Close()
+	defer func() { _ = from.Close() }() // it was only read
 	content, err := io.ReadAll(from)
 	if err != nil {
 		t.Fatalf("copy %s: %v", path, err)
@@ -186,7 +186,7 @@ func dockerHealth(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer provider.Close()
+	defer func() { _ = provider.Close() }() // it was only asked
 	return provider.Health(ctx)
 }
 

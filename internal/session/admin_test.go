@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestAddUser(t *testing.T) {
 	} {
 		_, err := w.AddUser(t.Context(), c.email, c.password)
 		require.ErrorIs(t, err, c.want)
-		if c.want != session.ErrEmailTaken {
+		if !errors.Is(c.want, session.ErrEmailTaken) {
 			_, err = w.SetPassword(t.Context(), strings.Replace(c.email, "c@", "bob@", 1), c.password)
 			require.ErrorIs(t, err, c.want)
 		}

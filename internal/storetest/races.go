@@ -124,7 +124,7 @@ func noSurvivor(t *testing.T, stores []session.Store) {
 		}
 		first := next(f)
 		if rotated, err := honest.Rotate(t.Context(), first); err != nil || !rotated {
-			return fmt.Errorf("the first rotation: %t, %v", rotated, err)
+			return errors.Join(fmt.Errorf("the first rotation: %t", rotated), err)
 		}
 		var ended atomic.Bool
 		err := together(2, func(k int) error {
@@ -162,11 +162,11 @@ func replay(t *testing.T, s session.Store, old session.Rotation) error {
 	old.NewHash = newHash()
 	rotated, err := s.Rotate(t.Context(), old)
 	if err != nil || rotated {
-		return fmt.Errorf("a rotated token: %t, %v", rotated, err)
+		return errors.Join(fmt.Errorf("a rotated token: %t", rotated), err)
 	}
 	f, err := s.Family(t.Context(), old.FamilyID)
 	if err != nil || f.Generation <= old.Generation {
-		return fmt.Errorf("the row is not ahead of a rotated token: %d, %v", f.Generation, err)
+		return errors.Join(fmt.Errorf("the row is not ahead of a rotated token: %d", f.Generation), err)
 	}
 	ended, err := s.Revoke(t.Context(), old.FamilyID, session.ReasonReuse, start)
 	if err != nil || !ended {

@@ -142,7 +142,7 @@ func half(_ context.Context, c net.Conn) {
 // web serves a handler that is made anew for each start.
 func web(newHandler func() http.HandlerFunc) func() (string, func(), error) {
 	return func() (string, func(), error) {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return "", nil, fmt.Errorf("start a null target: %w", err)
 		}
@@ -151,7 +151,7 @@ func web(newHandler func() http.HandlerFunc) func() (string, func(), error) {
 		go func() { done <- server.Serve(listener) }()
 		return "http://" + listener.Addr().String(), sync.OnceFunc(func() {
 			_ = server.Close() // of the listener, which nobody needs any more
-			<-done
+			_ = <-done         // says that it was closed
 		}), nil
 	}
 }
@@ -159,7 +159,7 @@ func web(newHandler func() http.HandlerFunc) func() (string, func(), error) {
 // connections handles bare connections, each of which is closed when handle returns.
 func connections(handle func(context.Context, net.Conn)) func() (string, func(), error) {
 	return func() (string, func(), error) {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return "", nil, fmt.Errorf("start a null target: %w", err)
 		}
