@@ -20,6 +20,8 @@ type Options struct {
 
 	Run []string // patterns of story IDs (path.Match) to judge; empty: all
 
+	Expect []Expectation // known failures
+
 	Advance       func(context.Context, time.Duration) error // moves the target's clock forward; nil: wait in real time
 	JWTSecret     string                                     // signs the target's access tokens, for stories that forge them; empty: unknown
 	SessionMaxTTL time.Duration                              // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given

@@ -31,16 +31,21 @@ func Run(t *testing.T, o conformance.Options) *conformance.Report {
 			t.Attr("conformance.level", string(s.Level))
 			var text bytes.Buffer
 			report.Text{W: &text, Verbose: true}.Line(s)
-			switch s.Verdict {
-			case conformance.Pass:
-			case conformance.NotJudged:
+			switch {
+			case s.Verdict == conformance.Pass:
+			case s.Verdict == conformance.NotJudged:
 				t.Skipf("not judged: %s", s.Reason)
-			case conformance.Warn:
+			case s.Verdict == conformance.Warn:
 				t.Logf("\n%s", &text)
+			case s.Known():
+				t.Skipf("known failures\n%s", &text)
 			default:
 				t.Errorf("\n%s", &text)
 			}
 		})
+	}
+	for _, s := range rep.Stale {
+		t.Errorf("stale expectation: %s", s)
 	}
 	return rep
 }
