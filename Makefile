@@ -10,7 +10,7 @@ demo: ## start the server on its embedded database and let the suite judge it
 	@scripts/demo
 
 test: ## all tests; on a real MySQL too where Docker runs (RACE= without a C compiler)
-	go test $(RACE) -shuffle=on ./...
+	go test $(RACE) -shuffle=on -timeout 30m ./...
 
 bench: ## rotations and logins per second beside their floors, on a real MySQL
 	go run ./bench

@@ -139,7 +139,12 @@ func TestImports(t *testing.T) {
 	}
 	require.Equal(t, []string{module + "conformance"}, deps(module+"conformance"))
 	for _, pkg := range deps(module + "conformance/...") {
-		require.True(t, strings.HasPrefix(pkg, module+"conformance"), "the suite imports %s", pkg)
+		require.True(t, !strings.HasPrefix(pkg, module) || strings.HasPrefix(pkg, module+"conformance"), "the suite imports %s", pkg)
+	}
+	for _, free := range []string{"report", "conformancetest", "internal/faulty", "internal/nulltarget"} {
+		for _, pkg := range deps(module + "conformance/" + free) {
+			require.True(t, strings.HasPrefix(pkg, module+"conformance"), "%s imports %s", free, pkg)
+		}
 	}
 	for _, rule := range []struct {
 		pkg       string

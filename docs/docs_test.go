@@ -64,10 +64,7 @@ func TestCommands(t *testing.T) {
 	for _, c := range byCI {
 		require.Contains(t, string(ci), "\n"+c+"\n")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	addr := freeAddress(t)
 	env := append(os.Environ(), "ADDR="+addr, "BCRYPT_COST=4", "ENV=dev", "JWT_SECRET_KEY=", "DATABASE_URL=sqlite:////"+strings.TrimPrefix(t.TempDir(), "/")+"/docs.db")
 
 	all, ran, notRun := blocks(t), 0, 0
@@ -98,6 +95,14 @@ func TestCommands(t *testing.T) {
 	}
 	require.Greater(t, ran, 8)
 	require.Equal(t, 1, notRun, "a block that is not run needs a reason, and this number")
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
 }
 
 func contains(list []string, s string) bool {
@@ -152,6 +157,19 @@ func TestLinks(t *testing.T) {
 	require.NotZero(t, found)
 }
 
+// TestProfiles reads every profile that a document shows.
+func TestProfiles(t *testing.T) {
+	found := 0
+	for file, text := range documents(t) {
+		for _, m := range regexp.MustCompile("(?ms)^```json\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+			found++
+			_, err := conformance.ParseProfile([]byte(m[1]))
+			require.NoError(t, err, file)
+		}
+	}
+	require.NotZero(t, found)
+}
+
 // TestNumbers holds the README to what it counts.
 func TestNumbers(t *testing.T) {
 	readme := documents(t)["../README.md"]
@@ -159,7 +177,9 @@ func TestNumbers(t *testing.T) {
 	for _, s := range conformance.Scenarios() {
 		checks += len(s.Checks)
 	}
-	require.Contains(t, readme, fmt.Sprintf("It plays %d stories\n  (%d checks)", len(conformance.Scenarios()), checks))
+	if number := fmt.Sprintf("It plays %d stories\n  (%d checks)", len(conformance.Scenarios()), checks); !strings.Contains(readme, number) {
+		t.Errorf("the README does not say %q", number)
+	}
 	kills, err := os.ReadFile("../conformance/testdata/kills.golden")
 	require.NoError(t, err)
 	caught := 0
@@ -168,6 +188,8 @@ func TestNumbers(t *testing.T) {
 			caught++
 		}
 	}
-	require.Contains(t, readme, fmt.Sprintf("catches %d known single faults", caught))
+	if !strings.Contains(readme, fmt.Sprintf("catches %d known single faults", caught)) {
+		t.Errorf("the README does not say that the suite catches %d faults", caught)
+	}
 	require.Less(t, strings.Count(readme, "\n"), 250)
 }

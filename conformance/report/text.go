@@ -1,5 +1,3 @@
-// Package report writes a [conformance.Report] for people and for machines. Every writer gets data in which each secret is already a
-// pseudonym.
 package report
 
 import (
@@ -20,26 +18,12 @@ type Text struct {
 	Rerun   string // the command line to repeat a story with, up to and including -run
 }
 
-const (
-	red, green, yellow, dim, reset = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
-)
-
 func (t Text) paint(v conformance.Verdict, s string) string {
 	if !t.Color {
 		return s
 	}
-	c := map[conformance.Verdict]string{
-		conformance.Pass: green, conformance.Warn: yellow, conformance.Inconclusive: yellow,
-		conformance.Fail: red, conformance.Broken: red, conformance.NotJudged: dim,
-	}[v]
-	return c + s + reset
-}
-
-func mark(v conformance.Verdict) string {
-	return map[conformance.Verdict]string{
-		conformance.Pass: "PASS", conformance.Warn: "WARN", conformance.Inconclusive: "????",
-		conformance.Fail: "FAIL", conformance.Broken: "BROKEN", conformance.NotJudged: "n/a ",
-	}[v]
+	const red, green, yellow, dim, reset = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+	return [...]string{dim, green, yellow, yellow, red, red}[v] + s + reset
 }
 
 // Line writes a story's outcome, and all of it where it is not green.
@@ -47,24 +31,16 @@ func (t Text) Line(s conformance.StoryResult) {
 	if s.Verdict == conformance.NotJudged {
 		return // listed together at the end, by what they need
 	}
-	judged, passed := 0, 0
-	for _, c := range s.Checks {
-		if c.Verdict != conformance.NotJudged {
-			judged++
-		}
-		if c.Verdict == conformance.Pass {
-			passed++
-		}
-	}
-	t.printf("%s %-24s %2d/%-2d  %s\n", t.paint(s.Verdict, mark(s.Verdict)), s.ID, passed, judged, s.Title)
+	passed, judged := tally(s)
+	t.printf("%s %-24s %2d/%-2d  %s\n", t.paint(s.Verdict, word(s.Verdict)), s.ID, passed, judged, s.Title)
 	if t.Verbose {
 		for _, c := range s.Checks {
-			t.printf("       %s %s  %s\n", t.paint(c.Verdict, mark(c.Verdict)), c.ID, c.Text)
+			t.printf("       %s %s  %s\n", t.paint(c.Verdict, pad(word(c.Verdict), 4)), c.ID, c.Text)
 		}
 	}
 	for _, n := range s.Notes {
 		if t.Verbose || s.Verdict > conformance.Pass {
-			t.printf("       note: %s\n", n)
+			t.printf("       note: %s\n", plain(n))
 		}
 	}
 	if s.Verdict > conformance.Pass {
@@ -74,26 +50,33 @@ func (t Text) Line(s conformance.StoryResult) {
 
 // Waiting says that the run waits.
 func (t Text) Waiting(stories int, d time.Duration) {
-	t.printf("     … %d stories wait for tokens to expire, the next in %.0f s\n", stories, d.Seconds())
+	t.printf("     … %s for tokens to expire, the next in %.0f s\n", plural(stories, "story waits", "stories wait"), d.Seconds())
 }
 
 // story is the failure in full: the requirement, what was done, the family, what it means, what to try, how to see it again.
 func (t Text) story(s conformance.StoryResult) {
 	t.printf("     %s %s\n", s.Level, strings.Join(s.Refs, "; "))
 	if s.Reason != "" {
-		t.printf("     %s\n", s.Reason)
+		t.printf("     %s\n", plain(s.Reason))
 	}
-	for _, c := range s.Checks {
-		if c.Verdict <= conformance.Pass || c.Got == "not reached" || strings.HasPrefix(c.Got, "seen, but") {
-			continue
+	checks, unproven := wrong(s)
+	for _, c := range checks {
+		level := ""
+		if c.Level != s.Level {
+			level = " (" + string(c.Level) + ")"
 		}
-		t.printf("     %s %s: %s\n", t.paint(c.Verdict, "✗"), c.ID[strings.IndexByte(c.ID, '/')+1:], c.Text)
+		t.printf("     %s %s%s: %s\n", t.paint(c.Verdict, glyph(c.Verdict)), slug(c), level, c.Text)
 		if c.Want != "" || c.Got != "" {
-			t.printf("         want %s, got %s\n", c.Want, c.Got)
+			t.printf("         want %s, got %s\n", plain(c.Want), plain(c.Got))
 		}
 	}
-	t.steps(s)
-	for i, l := range s.Lineage {
+	if unproven > 0 {
+		t.printf("     %s %s not established, since the story ended early or its control failed\n",
+			t.paint(conformance.Inconclusive, glyph(conformance.Inconclusive)), plural(unproven, "check is", "checks are"))
+	}
+	steps := essential(s, shownSteps)
+	t.steps(s, steps)
+	for i, l := range family(s.Lineage, steps) {
 		t.printf("     %-8s %s\n", map[bool]string{true: "lineage"}[i == 0], l)
 	}
 	if s.Verdict == conformance.Fail || s.Verdict == conformance.Warn {
@@ -108,57 +91,86 @@ func (t Text) story(s conformance.StoryResult) {
 
 const shownSteps = 24
 
-// steps lists the exchanges, numbered within the story; a long story is cut to its beginning and to what its checks point at.
-func (t Text) steps(s conformance.StoryResult) {
-	shown := s.Steps
-	if len(shown) > shownSteps {
-		shown = slices.DeleteFunc(slices.Clone(shown), func(st conformance.Step) bool {
-			return st.N > s.Steps[shownSteps/2].N && !strings.HasPrefix(st.Mark, "want")
-		})
-		shown = shown[:min(len(shown), shownSteps)]
-	}
+// steps lists exchanges of the story, with the numbers that they have in the run.
+func (t Text) steps(s conformance.StoryResult, shown []conformance.Step) {
+	var who, did, got int
 	for _, st := range shown {
-		line := fmt.Sprintf("%-12s %-44s -> %-28s %s", st.Who, st.Did, st.Got, st.Mark)
-		if st.Story != "" {
-			line += "  (in " + st.Story + ")"
-		}
+		who, did, got = max(who, width(st.Who)), max(did, width(plain(st.Did))), max(got, width(plain(st.Got)))
+	}
+	did, got = min(did, 52), min(got, 52) // one that is longer stands out, and does not widen the others
+	next := 0
+	for _, st := range shown {
+		at := next + slices.IndexFunc(s.Steps[next:], func(o conformance.Step) bool { return o.N == st.N })
+		t.gap(at - next)
+		next = at + 1
+		line := pad(st.Who, who) + "  " + pad(plain(st.Did), did) + "  -> " + pad(plain(st.Got), got) + "  " + remark(s, st)
 		t.printf("     %4d %s\n", st.N, strings.TrimRight(line, " "))
 	}
-	if n := len(s.Steps) - len(shown); n > 0 {
-		t.printf("          … and %d more steps, all in the JSON report\n", n)
+	t.gap(len(s.Steps) - next)
+	if len(shown) < len(s.Steps) {
+		t.printf("          (a JSON report has all %d: -report json=FILE)\n", len(s.Steps))
 	}
 }
 
-// Summary writes what was not judged, the counts and the verdict.
+func (t Text) gap(n int) {
+	if n > 0 {
+		t.printf("          … %s\n", plural(n, "more step", "more steps"))
+	}
+}
+
+// Summary writes what was not judged, the verdict, what it is about, and the counts.
 func (t Text) Summary(r *conformance.Report) {
-	why := map[string][]string{}
-	var order []string
-	for _, s := range r.Stories {
-		if s.Verdict == conformance.NotJudged {
-			if why[s.Reason] == nil {
-				order = append(order, s.Reason)
-			}
-			why[s.Reason] = append(why[s.Reason], s.ID)
+	for i, g := range notJudged(r) {
+		if i == 0 {
+			t.printf("\nnot judged:\n")
 		}
-	}
-	if order != nil {
-		t.printf("\nnot judged:\n")
-	}
-	for _, reason := range order {
-		t.printf("  %s\n      %s\n", strings.Join(why[reason], " "), reason)
-	}
-	var counts []string
-	for _, v := range []conformance.Verdict{conformance.Pass, conformance.Warn, conformance.Inconclusive, conformance.Fail, conformance.Broken} {
-		if n := r.Count(v); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, v))
-		}
+		t.list("  ", "  ", g.IDs)
+		t.printf("      %s\n", g.Reason)
 	}
 	t.printf("\n%s: %s\n", r.Target, t.paint(r.Verdict, Sentence(r)))
-	t.printf("  checks: %s; not judged: %d\n", strings.Join(counts, ", "), r.Count(conformance.NotJudged))
-	t.printf("  spent: %d requests, %d password checks, %.1f s; suite %s, catalogue %s\n", r.Run.Requests, r.Run.PasswordChecks, r.Run.Seconds, r.Suite, r.Catalogue)
-	for _, n := range r.Run.Notes {
-		t.printf("  note: %s\n", n)
+	t.outcomes(r)
+	var checks []string
+	for v := conformance.Pass; v <= conformance.Broken; v++ {
+		if n := r.Count(v); n > 0 {
+			checks = append(checks, fmt.Sprintf("%d %s", n, v))
+		}
 	}
+	if checks == nil {
+		checks = []string{"none"}
+	}
+	t.printf("  checks: %s; not judged: %d\n", strings.Join(checks, ", "), r.Count(conformance.NotJudged))
+	t.printf("  spent: %s; suite %s, catalogue %s\n", spent(r), r.Suite, r.Catalogue)
+	for _, n := range r.Run.Notes {
+		t.printf("  note: %s\n", plain(n))
+	}
+}
+
+// outcomes names the stories that are not green, those that share a cause together.
+func (t Text) outcomes(r *conformance.Report) {
+	for v := conformance.Broken; v > conformance.Pass; v-- {
+		var groups []group
+		for _, s := range r.Stories {
+			if s.Verdict == v {
+				groups = add(groups, map[bool]string{true: shortReason(s.Reason)}[v != conformance.Fail], s.ID)
+			}
+		}
+		for _, g := range groups {
+			t.list("  "+t.paint(v, v.String())+": ", "      ", g.IDs)
+			if g.Reason != "" {
+				t.printf("      %s\n", g.Reason)
+			}
+		}
+	}
+}
+
+func (t Text) list(first, rest string, words []string) {
+	for i, l := range wrap(words, 100) {
+		t.printf("%s%s\n", map[bool]string{true: first, false: rest}[i == 0], l)
+	}
+}
+
+func spent(r *conformance.Report) string {
+	return fmt.Sprintf("%s, %s, %.1f s", plural(r.Run.Requests, "request", "requests"), plural(r.Run.PasswordChecks, "password check", "password checks"), r.Run.Seconds)
 }
 
 // Sentence is the verdict in words.

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/report"
 )
 
 // story is a scenario as list -json prints it.
@@ -108,4 +110,22 @@ func explain(w io.Writer, s conformance.Scenario) {
 		p("  %s\n", r)
 	}
 	p("\nSee it alone: conformance -target URL -run %s -v\n", s.ID)
+}
+
+// verifyVerb reads a JSON report strictly: exit 0 if it is whole and consistent, whatever its verdict.
+func verifyVerb(args []string, stdout, stderr io.Writer) int {
+	if len(args) != 1 {
+		return fail(stderr, exitUsage, errors.New("verify wants one file, for example: conformance verify report.json"))
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return fail(stderr, exitUsage, err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	rep, err := report.Verify(f)
+	if err != nil {
+		return fail(stderr, exitFails, fmt.Errorf("%s: %w", args[0], err))
+	}
+	_, _ = fmt.Fprintf(stdout, "%s: a whole report of %s by suite %s: %s\n", args[0], rep.Target, rep.Suite, report.Sentence(rep))
+	return exitConforms
 }

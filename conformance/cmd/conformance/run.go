@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ const usage = `conformance judges a running implementation of JWT login with rot
   conformance -target URL [flags]     judge it (the verb run may be left out)
   conformance list                    the stories and their checks
   conformance explain STORY           what a story demands, why, and what to try
+  conformance verify REPORT.json      check a JSON report, and say its verdict
   conformance version
 
   conformance -target http://127.0.0.1:8080
@@ -35,9 +37,10 @@ Flags:
 // command is the parsed command line of the verb run.
 type command struct {
 	opts       conformance.Options
-	reports    []string
+	reports    [][2]string // format, file
 	profile    string
 	paths      [4]string // login, refresh, logout, me
+	expect     string
 	advance    string
 	verbose    bool
 	noColor    bool
@@ -57,11 +60,13 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 		o.Run = append(o.Run, strings.Split(v, ",")...)
 		return nil
 	})
-	fs.Func("report", "also write a report: `FORMAT=FILE`; the format is json, the file - is standard output", func(v string) error {
-		if !strings.HasPrefix(v, "json=") || v == "json=" {
-			return errors.New("want json=FILE")
+	formats := strings.Join(report.Formats(), ", ")
+	fs.Func("report", "also write a report: `FORMAT=FILE`, repeatable; the formats are "+formats+", the file - is standard output", func(v string) error {
+		format, file, _ := strings.Cut(v, "=")
+		if file == "" || !slices.Contains(report.Formats(), format) {
+			return fmt.Errorf("want FORMAT=FILE, the format one of %s", formats)
 		}
-		c.reports = append(c.reports, strings.TrimPrefix(v, "json="))
+		c.reports = append(c.reports, [2]string{format, file})
 		return nil
 	})
 	fs.StringVar(&c.profile, "profile", "kit", "how the target spells the contract: a preset ("+strings.Join(conformance.Presets(), ", ")+") or a JSON `file`")
@@ -70,6 +75,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.StringVar(&c.paths[2], "logout", "", "`path` of the logout")
 	fs.StringVar(&c.paths[3], "me", "", "`path` of an endpoint that wants an access token; - if there is none")
 	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
+	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
 	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
@@ -108,6 +114,15 @@ func (c *command) complete(getenv func(string) string) error {
 	}
 	if err := c.loadProfile(); err != nil {
 		return err
+	}
+	if c.expect != "" {
+		raw, err := os.ReadFile(c.expect)
+		if err != nil {
+			return fmt.Errorf("cannot read the expectations: %w", err)
+		}
+		if c.opts.Expect, err = conformance.ParseExpectations(raw); err != nil {
+			return fmt.Errorf("%s: %w", c.expect, err)
+		}
 	}
 	if c.advance != "" {
 		c.opts.Advance = func(ctx context.Context, d time.Duration) error {
@@ -165,8 +180,8 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		return exitUsage
 	}
 	text := report.Text{W: stdout, Color: !c.noColor && terminal(stdout), Verbose: c.verbose, Rerun: rerun(args)}
-	for _, file := range c.reports {
-		if file == "-" {
+	for _, r := range c.reports {
+		if r[1] == "-" {
 			text.W = stderr // standard output belongs to the report
 		}
 	}
@@ -179,23 +194,23 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "conformance: interrupted; what stands above was judged until then\n")
 	}
-	for _, file := range c.reports {
-		if werr := write(file, stdout, rep); werr != nil {
+	for _, r := range c.reports {
+		if werr := write(r[0], r[1], stdout, rep); werr != nil {
 			return fail(stderr, exitUsage, werr)
 		}
 	}
 	return exitCode(rep, err, c.requireAll)
 }
 
-func write(file string, stdout io.Writer, rep *conformance.Report) error {
+func write(format, file string, stdout io.Writer, rep *conformance.Report) error {
 	if file == "-" {
-		return report.JSON(stdout, rep)
+		return report.Write(format, stdout, rep)
 	}
 	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
-	if err := report.JSON(f, rep); err != nil {
+	if err := report.Write(format, f, rep); err != nil {
 		_ = f.Close() // the first error says it
 		return fmt.Errorf("cannot write the report: %w", err)
 	}

@@ -1,0 +1,269 @@
+package report
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+)
+
+// What all formats say alike of a story and of a run.
+
+var (
+	stepNumber  = regexp.MustCompile(`\bstep (\d+)\b`)
+	parenthesis = regexp.MustCompile(` *\([^()]*\)`)
+	familyName  = regexp.MustCompile(`‹([a-z]+)\.`)
+)
+
+func word(v conformance.Verdict) string {
+	return [...]string{"n/a", "PASS", "WARN", "????", "FAIL", "BROKEN"}[v]
+}
+
+// glyph marks a verdict for those who cannot see its colour.
+func glyph(v conformance.Verdict) string {
+	return [...]string{"–", "✓", "!", "?", "✗", "✗"}[v]
+}
+
+// count says how many stories and how many checks of each level have a verdict.
+type count struct {
+	Verdict                    conformance.Verdict
+	Stories, Must, Should, May int
+}
+
+// counts has a row for each verdict that occurs, the worst first.
+func counts(r *conformance.Report) []count {
+	var rows []count
+	for v := conformance.Broken; v >= conformance.NotJudged; v-- {
+		row := count{Verdict: v}
+		for _, s := range r.Stories {
+			if s.Verdict == v {
+				row.Stories++
+			}
+			for _, c := range s.Checks {
+				switch {
+				case c.Verdict != v:
+				case c.Level == conformance.Must:
+					row.Must++
+				case c.Level == conformance.Should:
+					row.Should++
+				default:
+					row.May++
+				}
+			}
+		}
+		if row != (count{Verdict: v}) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// tally returns how many of the story's checks passed and how many were judged.
+func tally(s conformance.StoryResult) (passed, judged int) {
+	for _, c := range s.Checks {
+		if c.Verdict != conformance.NotJudged {
+			judged++
+		}
+		if c.Verdict == conformance.Pass {
+			passed++
+		}
+	}
+	return passed, judged
+}
+
+// wrong are the checks to show in full: not green, and more than a consequence of the story's end.
+func wrong(s conformance.StoryResult) (shown []conformance.CheckResult, unproven int) {
+	for _, c := range s.Checks {
+		switch {
+		case c.Verdict <= conformance.Pass:
+		case c.Got == "not reached" || strings.HasPrefix(c.Got, "seen, but"):
+			unproven++
+		default:
+			shown = append(shown, c)
+		}
+	}
+	return shown, unproven
+}
+
+func slug(c conformance.CheckResult) string { return c.ID[strings.IndexByte(c.ID, '/')+1:] }
+
+// group is a reason and the stories, or single checks, that it holds for.
+type group struct {
+	Reason string
+	IDs    []string
+}
+
+func add(groups []group, reason, id string) []group {
+	for i := range groups {
+		if groups[i].Reason == reason {
+			groups[i].IDs = append(groups[i].IDs, id)
+			return groups
+		}
+	}
+	return append(groups, group{reason, []string{id}})
+}
+
+// notJudged groups what was not judged by what it would need.
+func notJudged(r *conformance.Report) []group {
+	var groups []group
+	for _, s := range r.Stories {
+		if s.Verdict == conformance.NotJudged {
+			groups = add(groups, plain(s.Reason), s.ID)
+			continue
+		}
+		for _, c := range s.Checks {
+			if c.Verdict == conformance.NotJudged {
+				groups = add(groups, plain(c.Got), c.ID)
+			}
+		}
+	}
+	return groups
+}
+
+// shortReason leaves out what differs between two stories that stopped for one cause.
+func shortReason(reason string) string {
+	return plain(parenthesis.ReplaceAllString(reason, ""))
+}
+
+// stoppedAt is the number of the step that ended a story before its end; 0: none.
+func stoppedAt(s conformance.StoryResult) int {
+	if m := stepNumber.FindStringSubmatch(s.Reason); m != nil {
+		n, _ := strconv.Atoi(m[1]) // 0 is no step
+		return n
+	}
+	if strings.HasPrefix(s.Reason, "the control failed") && len(s.Steps) > 0 {
+		return s.Steps[len(s.Steps)-1].N
+	}
+	return 0
+}
+
+// remark is what to say beside a step.
+func remark(s conformance.StoryResult, st conformance.Step) string {
+	mark := plain(st.Mark)
+	if mark == "" && st.N == stoppedAt(s) {
+		mark = "the story ends here"
+	}
+	if st.Story != "" {
+		mark = strings.TrimSpace(mark + "  (in " + st.Story + ")")
+	}
+	return mark
+}
+
+// bad: a check points at the step, or the story ended there.
+func bad(s conformance.StoryResult, st conformance.Step) bool {
+	return strings.HasPrefix(st.Mark, "want") || st.N == stoppedAt(s)
+}
+
+// essential picks at most limit steps of a long story: those that are bad, what led to them in the same family, the end, and what
+// there is room for of the beginning.
+func essential(s conformance.StoryResult, limit int) []conformance.Step {
+	if len(s.Steps) <= limit {
+		return s.Steps
+	}
+	picked := map[int]bool{}
+	pick := func(i int) {
+		if len(picked) < limit {
+			picked[i] = true
+		}
+	}
+	var marked []int
+	for i, st := range s.Steps {
+		if bad(s, st) {
+			marked = append(marked, i)
+		}
+	}
+	for _, i := range marked[:min(len(marked), max(1, limit/2))] {
+		pick(i)
+	}
+	pick(len(s.Steps) - 1)
+	for _, i := range marked {
+		of := families(s.Steps[i])
+		for j := i - 1; j >= 0; j-- {
+			if slices.ContainsFunc(families(s.Steps[j]), func(f string) bool { return slices.Contains(of, f) }) {
+				pick(j)
+			}
+		}
+	}
+	end := len(s.Steps)
+	if len(marked) > 0 {
+		end = marked[len(marked)-1] // what comes later explains nothing
+	}
+	for i := range s.Steps[:end] {
+		pick(i)
+	}
+	var steps []conformance.Step
+	for i, st := range s.Steps {
+		if picked[i] {
+			steps = append(steps, st)
+		}
+	}
+	return steps
+}
+
+// families are the letters of the families whose tokens a step shows.
+func families(st conformance.Step) []string {
+	var found []string
+	for _, m := range familyName.FindAllStringSubmatch(st.Did+st.Got, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+// family draws the lines of lineage of the families that the steps show: one branch a line, and none of a login that stayed alone.
+func family(lineage []string, steps []conformance.Step) []string {
+	shown := map[string]bool{}
+	for _, st := range steps {
+		for _, f := range families(st) {
+			shown[f] = true
+		}
+	}
+	var lines []string
+	left := 0
+	for _, l := range lineage {
+		name, _, _ := strings.Cut(l, ":")
+		switch {
+		case !strings.Contains(l, "─") && !strings.Contains(l, "presented again"):
+		case !shown[name]:
+			left++
+		default:
+			lines = append(lines, branches(l)...)
+		}
+	}
+	if left > 0 {
+		lines = append(lines, fmt.Sprintf("… and %s more", plural(left, "family", "families")))
+	}
+	return lines
+}
+
+// branches breaks a line at its forks, if one fork is all there is: then it is clear where each branch belongs.
+func branches(line string) []string {
+	if strings.Count(line, "┬") != 1 {
+		return []string{line}
+	}
+	indent := strings.Repeat(" ", width(line[:strings.Index(line, "┬")]))
+	line, again, _ := strings.Cut(line, "   presented again")
+	lines := strings.Split(line, "  └ ")
+	for i := 1; i < len(lines); i++ {
+		fork := "├ "
+		if i == len(lines)-1 {
+			fork = "└ "
+		}
+		lines[i] = indent + fork + lines[i]
+	}
+	if again != "" {
+		lines = append(lines, "   presented again"+again)
+	}
+	return lines
+}
+
+// rerun is the command that repeats a story; what else the run was told (users, paths) is not in the report.
+func rerun(r *conformance.Report) string {
+	line := "conformance -target " + r.Target
+	if r.Expiry != "" {
+		line += " -expiry-target " + r.Expiry
+	}
+	return line + " -run"
+}
