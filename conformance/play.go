@@ -173,8 +173,9 @@ func (r *run) playWaiting(scenes []*Scene) {
 			return <-c.resume
 		}
 		go func() {
-			_ = <-c.resume // the first, which carries no error
-			s.play()
+			if err := <-c.resume; err == nil {
+				s.play()
+			}
 			c.parked <- false
 		}()
 		step(c, nil)

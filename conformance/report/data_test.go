@@ -115,9 +115,7 @@ func once(faults ...string) func(*testing.T) outcome {
 }
 
 var (
-	healthy = once()
 	twofold = once("reuse-plain-401", "conc-double-spend")
-	leaky   = once("reuse-plain-401", "tx-credential-echoed-in-error", "cookie-token-also-in-body")
 )
 
 // volatile is what differs between two runs of the same thing.

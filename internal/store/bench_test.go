@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func benchmarkRotate(b *testing.B, url string, clients int) {
 				r.NewHash = token.Hash(rand.Text())
 				rotated, err := db.Rotate(b.Context(), r)
 				if err != nil || !rotated {
-					done <- fmt.Errorf("rotate: %t, %v", rotated, err)
+					done <- errors.Join(fmt.Errorf("rotate: %t", rotated), err)
 					return
 				}
 				r.Generation, r.OldHash = r.Generation+1, r.NewHash

@@ -170,7 +170,7 @@ func replay(t *testing.T, s session.Store, old session.Rotation) error {
 	}
 	ended, err := s.Revoke(t.Context(), old.FamilyID, session.ReasonReuse, start)
 	if err != nil || !ended {
-		return fmt.Errorf("the revocation: %t, %v", ended, err)
+		return errors.Join(fmt.Errorf("the revocation: %t", ended), err)
 	}
 	return nil
 }
@@ -381,7 +381,7 @@ func rotationsDuringCleanup(t *testing.T, stores []session.Store) {
 		for f := live; !over.Load(); rotations++ {
 			r := next(f)
 			if rotated, err := stores[1].Rotate(t.Context(), r); err != nil || !rotated {
-				return fmt.Errorf("during cleanup a rotation failed: %t, %v", rotated, err)
+				return errors.Join(fmt.Errorf("during cleanup a rotation failed: %t", rotated), err)
 			}
 			f = after(f, r)
 		}

@@ -147,11 +147,14 @@ func web(newHandler func() http.HandlerFunc) func() (string, func(), error) {
 			return "", nil, fmt.Errorf("start a null target: %w", err)
 		}
 		server := &http.Server{Handler: newHandler(), ReadHeaderTimeout: 10 * time.Second}
-		done := make(chan error, 1)
-		go func() { done <- server.Serve(listener) }()
+		done := make(chan struct{})
+		go func() {
+			_ = server.Serve(listener) // says that it was closed
+			close(done)
+		}()
 		return "http://" + listener.Addr().String(), sync.OnceFunc(func() {
 			_ = server.Close() // of the listener, which nobody needs any more
-			_ = <-done         // says that it was closed
+			<-done
 		}), nil
 	}
 }
