@@ -35,12 +35,15 @@ func (t *token) String() string { return t.pseudonym() }
 // leaks through a place that nobody thought of, and a reader can still follow who presented what.
 type secrets struct {
 	tokens   map[string]*token
+	twins    map[token]int     // how many tokens there are of a family, kind and generation
 	names    map[string]string // secret value → pseudonym, parts of tokens included
 	families int
 	redactor *strings.Replacer // of names; nil: stale
 }
 
-func newSecrets() *secrets { return &secrets{tokens: map[string]*token{}, names: map[string]string{}} }
+func newSecrets() *secrets {
+	return &secrets{tokens: map[string]*token{}, twins: map[token]int{}, names: map[string]string{}}
+}
 
 // hide registers a value that must never appear in a report.
 func (s *secrets) hide(value, pseudonym string) {
@@ -58,11 +61,9 @@ func (s *secrets) learn(t token) *token {
 	if known := s.tokens[t.value]; known != nil {
 		return known
 	}
-	for _, o := range s.tokens {
-		if o.family == t.family && o.kind == t.kind && o.gen == t.gen {
-			t.twin = max(t.twin, o.twin+1)
-		}
-	}
+	place := token{family: t.family, kind: t.kind, gen: t.gen}
+	t.twin = s.twins[place]
+	s.twins[place]++
 	p := &t
 	s.tokens[t.value] = p
 	s.hide(t.value, p.pseudonym())
