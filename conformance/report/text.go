@@ -55,7 +55,7 @@ func (t Text) Waiting(stories int, d time.Duration) {
 
 // story is the failure in full: the requirement, what was done, the family, what it means, what to try, how to see it again.
 func (t Text) story(s conformance.StoryResult) {
-	t.printf("     %s %s\n", s.Level, strings.Join(s.Refs, "; "))
+	t.printf("     %s\n", strings.TrimSpace(string(s.Level)+" "+strings.Join(s.Refs, "; ")))
 	if s.Reason != "" {
 		t.printf("     %s\n", plain(s.Reason))
 	}
