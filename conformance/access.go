@@ -226,7 +226,7 @@ func accessRequired() Scenario {
 			refusals := []*exchange{v.Me("", "no token"), v.Me("garbage", "garbage"), v.bearer("Bearer ", "empty bearer"), v.bearer("Basic "+v.access.value, "as Basic"), v.query()}
 			for i, slug := range []string{"none", "garbage", "empty", "basic", "query"} {
 				e := refusals[i]
-				if s.Refused(slug, e) {
+				if s.Refused(slug, e) && slug != "query" { // that may be an address that does not exist
 					s.Check("status-401", e, s.target.profile.Me.refuses(e), "401, or what the profile names", "")
 					s.Check("challenge", e, e.status != 401 || hasChallenge(e), "WWW-Authenticate: Bearer …", e.answer.Get("WWW-Authenticate"))
 				}
@@ -303,7 +303,11 @@ func accessForged() Scenario {
 		},
 	}
 	for _, f := range forgeries {
-		sc.Checks = append(sc.Checks, Check{Slug: f.slug, Text: f.text})
+		level := Must
+		if f.slug == "padded" || f.slug == "last-character" {
+			level = Should // no claim changes: the same token in another spelling, which only a list of tokens would miss
+		}
+		sc.Checks = append(sc.Checks, Check{Slug: f.slug, Text: f.text, Level: level})
 	}
 	sc.Run = func(s *Scene) {
 		v := s.Victim.SignIn()

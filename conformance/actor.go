@@ -63,7 +63,7 @@ func (a *Actor) login(email, password, note string) *exchange {
 // LoginBody sends any body.
 func (a *Actor) LoginBody(body, contentType, note string) *exchange {
 	e := a.call("login", note)
-	e.body, e.password = body, true
+	e.body, e.password, e.alone = body, true, true
 	if contentType != "" {
 		e.header.Set("Content-Type", contentType)
 	}
@@ -105,7 +105,7 @@ func (a *Actor) RefreshWith(t *token, note string) *exchange {
 // RefreshRaw presents a cookie value that is not a token as it was given out.
 func (a *Actor) RefreshRaw(value, note string) *exchange {
 	e := a.call("refresh", note)
-	e.odd = len(value) > 4000 || !cookieOctets(value)
+	e.odd = len(value) > 4000 || !cookieOctets(value) || value == "" && !a.scene.target.profile.inCookie()
 	return a.send(a.present(e, value))
 }
 

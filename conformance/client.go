@@ -82,6 +82,7 @@ func (c *client) once(ctx context.Context, e *exchange) {
 		return
 	}
 	req.Header = e.header.Clone()
+	req.Close = e.alone || len(e.body) > 1<<16
 	if host := e.header.Get("Host"); host != "" {
 		req.Host = host
 	}

@@ -39,6 +39,7 @@ type exchange struct {
 	expires  int64         // the access token's life in seconds, as the answer states it
 	stated   bool          // and it does, as a positive whole number
 	odd      bool          // a refresh that is no ordinary one, so that its refusal may have another status
+	alone    bool          // on a connection of its own: a server that leaves a body unread must not lose the next request
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others
 }
@@ -96,12 +97,12 @@ func (e *exchange) refused() bool {
 	if e.undecided() || e.refresh != nil || e.access != nil {
 		return false
 	}
-	return e.clientError() || e.status >= 300 && e.status <= 399 || !e.ok || e.call == "login" || e.call == "refresh"
+	return e.clientError() || !e.ok || e.call == "login" || e.call == "refresh"
 }
 
 // undecided: the answer, or its absence, says nothing about the request.
 func (e *exchange) undecided() bool {
-	return e.err != nil || e.status >= 500 || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
+	return e.err != nil || e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
 }
 
 // clientError: the answer blames the request, by its status or, where the profile says so, in its body.

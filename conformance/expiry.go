@@ -142,9 +142,11 @@ func (s *Scene) deleted(e *exchange) bool {
 
 // checkDeleted judges the deletion where the refresh token travels in a cookie.
 func (s *Scene) checkDeleted(slug string, e *exchange) {
-	if s.target.profile.inCookie() {
-		s.Check(slug, e, s.deleted(e), "Set-Cookie that deletes "+s.target.cookieName, "none")
+	if !s.target.profile.inCookie() {
+		s.Skip(slug, "the refresh token does not travel in a cookie")
+		return
 	}
+	s.Check(slug, e, s.deleted(e), "Set-Cookie that deletes "+s.target.cookieName, "none")
 }
 
 // mostRotations bounds the story of the absolute end.

@@ -65,10 +65,10 @@ func logoutAlone() Scenario {
 
 func logoutIdempotent() Scenario {
 	return Scenario{
-		ID: "logout.idempotent", Title: "A logout always succeeds, and always deletes the cookie", Level: Must, Stage: 8,
+		ID: "logout.idempotent", Title: "A logout always succeeds", Level: Must, Stage: 8,
 		Refs: []Ref{motivatedBy("RFC 7009", "§2.2"), motivatedBy("the kit's contract", "idempotent; also for a stale or garbage cookie")},
 		Why:  "the second tab signs out too and gets an error, with a dead cookie that nothing removes",
-		Hint: "whatever came: delete the cookie, answer 204",
+		Hint: "whatever token came: answer 204, and delete the cookie where there is one",
 		Checks: []Check{
 			{Slug: "twice", Text: "a second logout with the same token is answered with 2xx"},
 			{Slug: "no-cookie", Text: "so is one without a cookie"},
@@ -90,7 +90,12 @@ func logoutIdempotent() Scenario {
 				}
 			}
 			yes("twice", "twice-deletes", v.LogoutWith(v.refresh, "once more"))
-			yes("no-cookie", "no-cookie-deletes", v.send(v.call("logout", "no cookie")))
+			if s.target.profile.inCookie() {
+				yes("no-cookie", "no-cookie-deletes", v.send(v.call("logout", "no cookie")))
+			} else {
+				s.Skip("no-cookie", "a body without a token is malformed")
+				s.Skip("no-cookie-deletes", "the refresh token does not travel in a cookie")
+			}
 			yes("garbage", "garbage-deletes", v.logoutRaw("garbage", "garbage"))
 			b := s.Bystander.SignIn()
 			forged := flipLast(b.refresh.value)

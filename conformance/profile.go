@@ -168,6 +168,9 @@ func (p Profile) complete() (Profile, error) {
 
 func (c Call) wrong(name string) []string {
 	var wrong []string
+	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, c.Method) {
+		wrong = append(wrong, fmt.Sprintf("%s.method is %q; want GET, POST, PUT, PATCH or DELETE", name, c.Method))
+	}
 	if c.Encoding != "json" && c.Encoding != "form" {
 		wrong = append(wrong, fmt.Sprintf("%s.encoding is %q; want json or form", name, c.Encoding))
 	}

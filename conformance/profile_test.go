@@ -39,6 +39,7 @@ func TestProfileErrors(t *testing.T) {
 		"{\n  \"login\": }":                     "line 2, column 12: invalid character '}'",
 		"{} {}":                                 "there is more behind",
 		`{"login": {"path": "x"}}`:              `login.path is "x"; want a path that begins with /`,
+		`{"login": {"method": "FETCH"}}`:        `login.method is "FETCH"; want GET`,
 		`{"login": {"encoding": "xml"}}`:        `login.encoding is "xml"; want json or form`,
 		`{"refresh": {"token": "body"}}`:        `refresh.token is body, but neither body, query nor headers of refresh say where`,
 		`{"refresh": {"token": "url"}}`:         `refresh.token is "url"; want cookie or body`,

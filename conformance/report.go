@@ -70,7 +70,10 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 	if expiry != main {
 		rep.Expiry = expiry.client.base.Redacted()
 	}
-	if main.secureOverHTTP && main.client.base.Scheme == "http" {
+	secure := slices.ContainsFunc(r.all, func(e *exchange) bool {
+		return slices.ContainsFunc(e.cookies, func(c setCookie) bool { return c.Secure })
+	})
+	if secure && main.client.base.Scheme == "http" {
 		rep.Run.Notes = append(rep.Run.Notes, "the suite's browser sent Secure cookies over plain http")
 	}
 	for _, s := range r.scenes {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,8 +51,8 @@ type command struct {
 func parse(args []string, getenv func(string) string, out io.Writer) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("conformance", flag.ContinueOnError)
-	fs.SetOutput(out)
-	fs.Usage = func() { _, _ = fmt.Fprint(out, usage); fs.PrintDefaults() }
+	fs.SetOutput(io.Discard) // a wrong flag is one line, not the whole help
+	fs.Usage = func() {}
 	o := &c.opts
 	fs.StringVar(&o.Target, "target", getenv("CONFORMANCE_TARGET"), "base `URL` of the running server; or $CONFORMANCE_TARGET")
 	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
@@ -89,7 +90,13 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
 	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured")
 	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
-	if err := fs.Parse(args); err != nil {
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fs.SetOutput(out)
+		_, _ = fmt.Fprint(out, usage)
+		fs.PrintDefaults()
+	}
+	if err != nil {
 		return nil, err
 	}
 	if fs.NArg() > 0 {
@@ -114,6 +121,11 @@ func (c *command) complete(getenv func(string) string) error {
 	}
 	if err := c.loadProfile(); err != nil {
 		return err
+	}
+	for _, r := range c.reports {
+		if _, err := os.Stat(filepath.Dir(r[1])); err != nil {
+			return fmt.Errorf("-report %s=%s: %w", r[0], r[1], err)
+		}
 	}
 	if c.expect != "" {
 		raw, err := os.ReadFile(c.expect)
