@@ -156,7 +156,18 @@ func (a *Actor) call(call, note string) *exchange {
 	e := &exchange{call: call, note: note, who: a.name, header: http.Header{}}
 	c.Body, c.Query, c.Headers = nil, withoutWords(c.Query), withoutWords(c.Headers)
 	c.fill(e, nil)
+	if access := a.ownAccess(); c.Bearer && access != nil {
+		e.header.Set("Authorization", "Bearer "+access.value)
+	}
 	return e
+}
+
+// ownAccess is the actor's access token, or that of the victim, whose browser or tokens the other actors have.
+func (a *Actor) ownAccess() *token {
+	if a.access == nil && a.scene.Victim != nil {
+		return a.scene.Victim.access
+	}
+	return a.access
 }
 
 // withoutWords keeps what belongs to a call whatever it carries.
@@ -171,11 +182,8 @@ func (a *Actor) present(e *exchange, value string) *exchange {
 	t := a.scene.target
 	c := t.call(e.call)
 	values := map[string]string{"refresh_token": value, "access_token": ""}
-	if a.access != nil {
-		values["access_token"] = a.access.value
-		if c.Bearer {
-			e.header.Set("Authorization", "Bearer "+a.access.value)
-		}
+	if access := a.ownAccess(); access != nil {
+		values["access_token"] = access.value
 	}
 	c.fill(e, values)
 	if c.Token == "cookie" {

@@ -151,10 +151,22 @@ func (o Options) complete() (Options, []Scenario, error) {
 	if err != nil {
 		wrong = append(wrong, err.Error())
 	}
+	if selected = applicable(selected, o); len(selected) == 0 && wrong == nil {
+		wrong = append(wrong, "the selected stories judge claims that the profile does not make; policy in the profile makes them")
+	}
 	if wrong != nil {
 		return o, nil, fmt.Errorf("%w: %s", ErrUsage, strings.Join(wrong, "\n  "))
 	}
 	return o, selected, nil
+}
+
+// applicable leaves out the stories of claims that neither the profile nor the kit's own contract makes, unless they are asked for by ID.
+func applicable(selected []Scenario, o Options) []Scenario {
+	var kit Policy
+	kit.complete()
+	return slices.DeleteFunc(selected, func(sc Scenario) bool {
+		return sc.NotFor != nil && sc.NotFor(o.Profile.Policy) != "" && sc.NotFor(kit) != "" && !slices.Contains(o.Run, sc.ID)
+	})
 }
 
 // Select returns the stories that match any of the patterns, in teaching order; none at all: every story. A pattern that matches

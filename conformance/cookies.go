@@ -97,6 +97,12 @@ func cookieIdentity() Scenario {
 			set := login.cookie(s.target.cookieName)[0]
 			for range 3 {
 				v.Rotate()
+				if why := needsRotation(s.policy()); why != "" {
+					for _, slug := range []string{"rotation-identity", "rotation-policy", "rotation-lifetime"} {
+						s.Skip(slug, why)
+					}
+					break
+				}
 				c := v.last.cookie(s.target.cookieName)[0]
 				s.Check("rotation-identity", v.last, c.identity() == set.identity(), set.identity(), c.identity())
 				s.Check("rotation-policy", v.last, c.policy() == set.policy(), set.policy(), c.policy())

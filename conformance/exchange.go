@@ -33,13 +33,14 @@ type exchange struct {
 	json     map[string]any // the answer's body, if it is a JSON object; numbers as json.Number
 	cookies  []setCookie    // every Set-Cookie of the answer
 	refresh  *token         // what the answer brought
-	fresh    bool           // the refresh token is one that the run had not seen
+	fresh    bool           // it brought a token that the run had not seen
 	access   *token
 	ok       bool          // the answer is a success, as the profile defines it
 	expires  int64         // the access token's life in seconds, as the answer states it
 	stated   bool          // and it does, as a positive whole number
 	odd      bool          // a refresh that is no ordinary one, so that its refusal may have another status
 	alone    bool          // on a connection of its own: a server that leaves a body unread must not lose the next request
+	dropped  bool          // the suite hung up before the answer came
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others
 }

@@ -30,6 +30,9 @@ func httpAnswers() Scenario {
 			v.Keep()
 		},
 		Observe: func(s *Scene, e *exchange) {
+			if e.dropped {
+				return
+			}
 			if e.err != nil {
 				if len(e.body) < 1<<16 && e.call != "raw" {
 					s.record("answered", Fail, e, "an answer", "")
@@ -193,7 +196,7 @@ func httpOneAnswer() Scenario {
 			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
 			malformed := v.RefreshRaw("garbage", "malformed")
 			missing := v.send(v.call("refresh", "no cookie"))
-			old := v.Rotate()
+			old := v.Spend()
 			rotated := v.RefreshWith(old, "rotated")
 			revoked := v.RefreshWith(v.refresh, "revoked")
 			b.Logout()

@@ -129,7 +129,11 @@ func TestEveryFaultIsCaught(t *testing.T) {
 		for i, f := range faults {
 			t.Run(f.Name, func(t *testing.T) {
 				t.Parallel()
-				rep, err := conformance.Run(t.Context(), start(t, f.Name))
+				o := start(t, f.Name)
+				if f.Needs == faulty.Claimed {
+					o = speaking(t, faulty.Dialect{Rotation: "grace", Grace: 10 * time.Second, Access: "dies"}, conformance.Policy{Rotation: "grace", GraceSeconds: 10, Access: "dies"}, f.Name)
+				}
+				rep, err := conformance.Run(t.Context(), o)
 				require.NoError(t, err)
 				caught := failing(rep)
 				mu.Lock()
@@ -155,6 +159,12 @@ func TestEveryFaultIsCaught(t *testing.T) {
 		matrix.WriteString(row)
 	}
 	golden(t, "kills.golden", matrix.Bytes())
+	byDialect, err := os.ReadFile("testdata/dialects.golden")
+	require.NoError(t, err)
+	for id := range strings.FieldsSeq(string(byDialect)) {
+		story, _, _ := strings.Cut(id, "/")
+		stories[story] = true
+	}
 	for _, s := range conformance.Scenarios() {
 		require.True(t, stories[s.ID], "no fault makes %s fail", s.ID)
 	}

@@ -23,6 +23,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		if sc.Needs&(NeedTime|NeedAbsolute) != 0 {
 			t = expiry
 		}
+		waits := sc.Needs&(NeedTime|NeedAbsolute|NeedGrace) != 0
 		s := &Scene{ctx: ctx, run: r, target: t, scenario: sc}
 		r.scenes = append(r.scenes, s)
 		switch why := r.unjudgeable(t, sc); {
@@ -31,7 +32,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		case why != "":
 			s.skip(why)
 			r.tell(s)
-		case sc.Needs&(NeedTime|NeedAbsolute) != 0:
+		case waits:
 			waiting = append(waiting, s)
 		default:
 			s.play()
@@ -40,7 +41,13 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 			}
 		}
 	}
-	r.playWaiting(waiting)
+	if p := main.profile.Policy; p.Reuse == "user" || p.Logout == "user" { // then one story's end is that of the others' sessions
+		for _, s := range waiting {
+			r.playWaiting([]*Scene{s})
+		}
+	} else {
+		r.playWaiting(waiting)
+	}
 	if ctx.Err() != nil {
 		for _, s := range r.scenes {
 			if s.scenario.Observe != nil {
@@ -69,6 +76,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	timed := sc.Needs&(NeedTime|NeedAbsolute) != 0
 	access, refresh := t.accessLife, t.refreshLife
 	switch {
+	case sc.NotFor != nil && sc.NotFor(t.profile.Policy) != "":
+		return sc.NotFor(t.profile.Policy)
 	case r.opts.skipPreflight:
 		return ""
 	case sc.Needs&NeedCookie != 0 && !t.profile.inCookie():
@@ -87,6 +96,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return "the refresh cookie states no lifetime, so there is nothing to wait for"
 	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL == 0:
 		return "needs the absolute life of a session: state it with -session-max-ttl"
+	case sc.Needs&NeedGrace != 0 && r.opts.Advance == nil && 2*t.profile.Policy.grace() > r.opts.MaxWait:
+		return fmt.Sprintf("needs to wait for the end of the grace, longer than -max-wait %v: raise that, or move the clock with -advance", r.opts.MaxWait)
 	case timed && r.opts.Advance != nil:
 		return ""
 	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL+r.opts.Leeway > r.opts.MaxWait,
@@ -114,13 +125,18 @@ func (s *Scene) play() {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, timeout, errors.New("the story took too long"))
 	defer cancel()
 	s.ctx = ctx
-	users := s.target.users
-	s.Victim, s.SecondTab = s.actor("victim", users[0]), s.actor("second tab", users[0])
-	s.Attacker, s.Bystander = s.actor("attacker", users[0]), s.actor("bystander", users[0])
+	s.setUp()
 	s.guard(func() { s.scenario.Run(s) })
 	if s.scenario.Observe == nil {
 		s.finish()
 	}
+}
+
+// setUp brings the actors on.
+func (s *Scene) setUp() {
+	u := s.target.users[0]
+	s.Victim, s.SecondTab = s.actor("victim", u), s.actor("second tab", u)
+	s.Attacker, s.Bystander = s.actor("attacker", u), s.actor("bystander", u)
 }
 
 // guard ends a story at its stop; any other panic is the suite's own fault and makes the story broken, not the run.

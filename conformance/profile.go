@@ -24,6 +24,7 @@ type Profile struct {
 	Logout  Call   `json:"logout"`
 	Me      Call   `json:"me"` // a protected endpoint; path "-": there is none
 	Answer  Answer `json:"answer"`
+	Policy  Policy `json:"policy"`
 }
 
 // Call is how one call is made. In Body, Query and Headers the words {email}, {password}, {refresh_token} and {access_token} stand for the
@@ -116,6 +117,7 @@ func profileError(raw []byte, offset int64, err error) error {
 var profileKeys = []string{
 	"$schema", "name", "about", "login", "refresh", "logout", "me", "answer", "method", "path", "query", "headers", "encoding", "body", "token", "bearer", "refused",
 	"access_token", "refresh_token", "cookie", "token_type", "expires_in", "unit", "refresh_expires_in", "success_at", "success_is",
+	"policy", "rotation", "grace_seconds", "grace_answer", "reuse", "lifetime", "access",
 }
 
 func nearestOf(word string, known []string) string {
@@ -153,6 +155,7 @@ func (p Profile) complete() (Profile, error) {
 			wrong = append(wrong, fmt.Sprintf("answer.%s is %q; a place is a JSON pointer such as /data/%s", place, at, place))
 		}
 	}
+	wrong = append(wrong, p.Policy.complete()...)
 	if p.Answer.Unit != "s" && p.Answer.Unit != "ms" {
 		wrong = append(wrong, fmt.Sprintf("answer.unit is %q; want s or ms", p.Answer.Unit))
 	}

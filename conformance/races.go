@@ -9,7 +9,7 @@ const raceWidth = 8 // requests at once
 
 func raceRefresh() Scenario {
 	return Scenario{
-		ID: "race.refresh", Title: "Of many refreshes with one token at once, one wins", Level: Must, Stage: 6,
+		ID: "race.refresh", Title: "Of many refreshes with one token at once, one wins", Level: Must, Stage: 6, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "15.4.2"), motivatedBy("RFC 9700", "§4.14.2")},
 		Why:  "read, check, then write: between the two every copy of the token is good, and a thief's race makes a session of his own",
 		Hint: "one conditional UPDATE … WHERE token_hash = ? that must change a row; the losers changed none",
@@ -62,7 +62,11 @@ func (s *Scene) judgeRace(arrived []*exchange) int {
 	if !s.Check("winner", arrived[0], last != nil, "one 200", "none") {
 		return 0
 	}
-	s.Check("one-winner", last, len(winners) <= 1, "one refresh token", "several")
+	if p := s.policy(); p.Rotation == "grace" && p.GraceAnswer == "displacing" {
+		s.Skip("one-winner", "each answer of a displacing grace displaces the one before")
+	} else {
+		s.Check("one-winner", last, len(winners) <= 1, "one refresh token", "several")
+	}
 	live := 0
 	for _, t := range winners {
 		if e := s.Attacker.RefreshWith(t, "which live?"); e.rotated() {
@@ -75,7 +79,7 @@ func (s *Scene) judgeRace(arrived []*exchange) int {
 
 func raceReplay() Scenario {
 	return Scenario{
-		ID: "race.replay", Title: "No successor survives a replay that races a rotation", Level: Must, Stage: 6,
+		ID: "race.replay", Title: "No successor survives a replay that races a rotation", Level: Must, Stage: 6, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation"), recommendedBy("OWASP ASVS 5.0", "15.4.2")},
 		Why:  "a revocation that sweeps rows misses the one that a concurrent rotation is just inserting: the family is punished and lives on",
 		Hint: "keep validity in one row of the family, or lock that row first",
@@ -87,7 +91,7 @@ func raceReplay() Scenario {
 		Run: func(s *Scene) {
 			for round := range s.shortRace() {
 				v := s.actor("victim", s.Victim.user).SignIn()
-				old := v.Rotate()
+				old := v.Spend()
 				arrived, _ := s.race(v.held("refresh", v.refresh), s.Attacker.held("refresh", old).late(round), s.Attacker.held("refresh", old).late(round))
 				tokens := []*token{v.refresh}
 				for _, e := range arrived {
@@ -120,7 +124,7 @@ func (e *exchange) late(round int) *exchange {
 
 func raceLogout() Scenario {
 	return Scenario{
-		ID: "race.logout", Title: "A logout is final although a refresh is under way", Level: Must, Stage: 6,
+		ID: "race.logout", Title: "A logout is final although a refresh is under way", Level: Must, Stage: 6, NotFor: needsLogoutOfFamily,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("the kit's contract", "no life after revocation")},
 		Why:  "the user signed out, the refresh of another tab commits a moment later, and the session lives on",
 		Hint: "logout and refresh must meet in one row: whichever commits second sees the other",

@@ -14,6 +14,7 @@ type Report struct {
 	Catalogue string        `json:"catalogue"` // digest of the stories and checks
 	Target    string        `json:"target"`
 	Expiry    string        `json:"expiry_target,omitempty"`
+	Claims    []string      `json:"claims,omitempty"` // of the profile, where they differ from the kit's contract
 	Verdict   Verdict       `json:"verdict"`
 	Stories   []StoryResult `json:"stories"`
 	Stale     []string      `json:"stale,omitempty"` // expectations that no longer hold; any makes the run fail
@@ -67,6 +68,7 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 			Requests: r.exchanges, PasswordChecks: r.passwordChecks,
 		},
 	}
+	rep.Claims = main.profile.Policy.claims()
 	if expiry != main {
 		rep.Expiry = expiry.client.base.Redacted()
 	}

@@ -4,7 +4,7 @@ import "fmt"
 
 func reuseReplay() Scenario {
 	return Scenario{
-		ID: "reuse.replay", Title: "A rotated token is refused", Level: Must, Stage: 5,
+		ID: "reuse.replay", Title: "A rotated token is refused", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), recommendedBy("OWASP ASVS 5.0", "10.4.5")},
 		Why:  "an old token that still works makes every copy of it a key that never changes",
 		Hint: "rotation replaces the live token in the same statement that checks it",
@@ -15,11 +15,14 @@ func reuseReplay() Scenario {
 		},
 		Run: func(s *Scene) {
 			v := s.Victim.SignIn()
-			old := v.Rotate()
+			old := v.Spend()
 			e := s.Attacker.RefreshWith(old, "")
 			s.Refused("refused", e)
 			s.Check("no-cookie", e, !s.brought(e), "no Set-Cookie with a value", "")
 			s.Refused("again", s.Attacker.RefreshWith(old, "once more"))
+			if e.accepted() {
+				s.explain("refused", graces[s.graceOf(v, e)]+"; if that is meant, the profile must claim it: policy.rotation")
+			}
 			s.Control()
 		},
 	}
@@ -27,7 +30,7 @@ func reuseReplay() Scenario {
 
 func reuseRevokesFamily() Scenario {
 	return Scenario{
-		ID: "reuse.revokes-family", Title: "A replay ends the whole family", Level: Must, Stage: 5,
+		ID: "reuse.revokes-family", Title: "A replay ends the whole family", Level: Must, Stage: 5, NotFor: needsPunishment,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), recommendedBy("OWASP ASVS 5.0", "10.4.5")},
 		Why:  "two parties hold one token, and one is a thief; if the newest token goes on, so does he",
 		Hint: "revoke in a statement of its own that is committed before the 401 is sent; a rollback by the error undoes it",
@@ -42,6 +45,9 @@ func reuseRevokesFamily() Scenario {
 			old := v.refresh
 			e := v.Refresh()
 			s.Accepted("alive-before", e)
+			if s.policy().forgives() {
+				s.Accepted("alive-before", v.Refresh())
+			}
 			replay := s.Attacker.RefreshWith(old, "")
 			s.Given("the rotated token was not refused", replay, !replay.accepted())
 			s.Refused("family-dead", v.Refresh())
@@ -53,7 +59,7 @@ func reuseRevokesFamily() Scenario {
 
 func reuseThief() Scenario {
 	return Scenario{
-		ID: "reuse.thief-first", Title: "A thief who refreshes first is thrown out when the owner comes", Level: Must, Stage: 5,
+		ID: "reuse.thief-first", Title: "A thief who refreshes first is thrown out when the owner comes", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "this is the theft that rotation is for: the thief has the live token, the owner the rotated one",
 		Hint: "it does not matter who replays: a rotated token ends its family",
@@ -67,10 +73,13 @@ func reuseThief() Scenario {
 			stolen := v.refresh
 			theft := s.Attacker.RefreshWith(stolen, "stolen")
 			s.Given("a live token did not rotate", theft, theft.rotated())
+			if s.policy().forgives() {
+				s.Attacker.Rotate()
+			}
 			if !s.Refused("owner-refused", v.RefreshWith(stolen, "")) {
 				return
 			}
-			s.Refused("thief-out", s.Attacker.Refresh())
+			s.Ended("thief-out", s.Attacker.Refresh())
 			v.NewSession()
 			e := v.Refresh()
 			s.Check("owner-back", e, e.accepted(), "200", "")
@@ -83,7 +92,7 @@ func reuseThief() Scenario {
 func reuseDepth() Scenario {
 	depths := []int{2, 3, 4, 10}
 	sc := Scenario{
-		ID: "reuse.depth", Title: "A replay is noticed however old the token is", Level: Must, Stage: 5,
+		ID: "reuse.depth", Title: "A replay is noticed however old the token is", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), motivatedBy("the kit's contract", "a rotated token, presented again at any age, ends the whole family")},
 		Why:  "a thief's copy is rarely the last one; a server that remembers one generation, or deletes old rows, lets him in or lets him stay unnoticed",
 		Hint: "carry family and generation in the signed token: then a genuine token behind its row needs no row of its own",
@@ -103,7 +112,7 @@ func reuseDepth() Scenario {
 			if !s.Refused(fmt.Sprintf("depth-%d-refused", d), s.Attacker.RefreshWith(old, "")) {
 				continue
 			}
-			s.Refused(fmt.Sprintf("depth-%d-family-dead", d), v.Refresh())
+			s.Ended(fmt.Sprintf("depth-%d-family-dead", d), v.Refresh())
 			s.Control()
 		}
 	}
@@ -112,7 +121,7 @@ func reuseDepth() Scenario {
 
 func reuseStaysDead() Scenario {
 	return Scenario{
-		ID: "reuse.stays-dead", Title: "A family that was ended stays dead", Level: Must, Stage: 5,
+		ID: "reuse.stays-dead", Title: "A family that was ended stays dead", Level: Must, Stage: 5, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation")},
 		Why:  "a grace window or a cache that forgets the revocation gives the thief his session back",
 		Hint: "revoked beats grace; look at the family before any cache",
@@ -188,7 +197,7 @@ func reuseForgery() Scenario {
 
 func reuseLeaves() Scenario {
 	return Scenario{
-		ID: "reuse.one-leaf", Title: "A family never has two live tokens", Level: Must, Stage: 5,
+		ID: "reuse.one-leaf", Title: "A family never has two live tokens", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{motivatedBy("the kit's contract", "never two live leaves"), recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "a second branch never meets the first: thief and owner refresh side by side, and nobody ever notices",
 		Hint: "within a grace window answer the same successor again; never make a second one",
@@ -216,6 +225,9 @@ func reuseLeaves() Scenario {
 			}
 			s.Check("one-live", last, both == 0, "one of the two refused", "both branches were refreshed side by side")
 			s.Check("collides", last, both < 3, "a refusal within three rounds", "none")
+			if both > 0 {
+				s.explain("one-live", graces["sibling"]+"; no profile can claim that away, since the two branches never meet")
+			}
 			s.Control()
 		},
 	}
@@ -223,7 +235,7 @@ func reuseLeaves() Scenario {
 
 func familyIsolation() Scenario {
 	return Scenario{
-		ID: "family.isolation", Title: "What happens to one family touches no other", Level: Must, Stage: 5,
+		ID: "family.isolation", Title: "What happens to one family touches no other", Level: Must, Stage: 5, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "family isolation")},
 		Why:  "a revocation by user, or without a WHERE, signs out every device, or everybody",
 		Hint: "revoke by the family's key and nothing else",
@@ -236,13 +248,19 @@ func familyIsolation() Scenario {
 		Run: func(s *Scene) {
 			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
 			other := s.actor("other user's device", s.target.users[1]).SignIn()
-			old := v.Rotate()
-			spent := b.Rotate()
+			old, spent := v.Spend(), b.Spend()
 			s.Attacker.RefreshWith(old, "")
-			e := b.Refresh()
-			alive := s.Check("same-user", e, e.accepted(), "200", "")
-			e = other.Refresh()
+			e := other.Refresh()
 			s.Check("other-user", e, e.accepted(), "200", "")
+			if s.policy().Reuse == "user" {
+				for _, slug := range []string{"same-user", "same-user-later", "distinct"} {
+					s.Skip(slug, "the profile claims that the return of a spent token ends all sessions of the user")
+				}
+				s.Control()
+				return
+			}
+			e = b.Refresh()
+			alive := s.Check("same-user", e, e.accepted(), "200", "")
 			if alive {
 				e = b.Refresh()
 				s.Check("same-user-later", e, e.accepted(), "200", "")
@@ -261,7 +279,7 @@ func familyIsolation() Scenario {
 
 func familyState() Scenario {
 	return Scenario{
-		ID: "family.inherits", Title: "A rotated session stays what it was", Level: Must, Stage: 5,
+		ID: "family.inherits", Title: "A rotated session stays what it was", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{motivatedBy("the kit's contract", "identical attributes on set and rotation")},
 		Why:  "a family, a subject or a lifetime that starts anew with each rotation is lost to revocation",
 		Hint: "the successor inherits family, user and absolute end",
@@ -289,7 +307,7 @@ func familyState() Scenario {
 				s.inherited("end", ra, rb, "absolute_exp", "abs_exp", "abs", "aexp", "session_exp", "max_exp")
 			}
 			s.Attacker.RefreshWith(first, "the very first one")
-			s.Refused("first-token-ends-it", v.Refresh())
+			s.Ended("first-token-ends-it", v.Refresh())
 			s.Control()
 		},
 	}

@@ -21,6 +21,10 @@ type Scenario struct {
 	Checks []Check // every check that Run or Observe may record
 	Bugs   []string
 
+	// NotFor, where set, says why the story does not apply to what a profile claims; "" if it does. A story that does not apply to the kit's own
+	// contract either is for those who claim otherwise: it is left out, not listed as not judged.
+	NotFor func(Policy) string
+
 	// Run plays the story.
 	Run func(*Scene)
 
@@ -62,6 +66,7 @@ const (
 	NeedCookie                    // a refresh token that travels in a cookie
 	NeedJSON                      // a login in JSON
 	NeedSecret                    // the secret that signs access tokens (-jwt-secret)
+	NeedGrace                     // to wait for the end of the grace that the profile claims
 )
 
 // Scenarios returns the catalogue in teaching order.
@@ -73,8 +78,10 @@ func Scenarios() []Scenario {
 		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
 		familyIsolation(), familyState(),
+		graceAnswer(), graceTheft(), graceCloses(), graceLife(),
+		policyRotation(), policyReuse(), policyLogout(), policyAccess(),
 		raceRefresh(), raceReplay(), raceLogout(), raceSessions(),
-		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryReplay(), expiryLogout(), expiryAbsolute(),
+		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryFixed(), expiryReplay(), expiryLogout(), expiryAbsolute(),
 		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
 		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),
 	}

@@ -74,7 +74,11 @@ func (s *Scene) learn(e *exchange) {
 	if e.password && e.err == nil && (e.status == http.StatusOK || slices.Contains(s.target.profile.Login.Refused, e.status)) {
 		s.run.passwordChecks++
 	}
-	e.fresh = s.run.secrets.tokens[refresh] == nil
+	proof := refresh // of a refresh that did its work: a token that the run has not seen before
+	if !s.policy().rotates() && e.call == "refresh" {
+		proof = access
+	}
+	e.fresh = proof != "" && s.run.secrets.tokens[proof] == nil
 	if e.call == "login" {
 		e.refresh, e.access = s.run.secrets.login(refresh, access)
 	} else {
@@ -180,12 +184,22 @@ func (s *Scene) Control() {
 	s.refusals, s.unproven, s.controlled = 0, len(s.results), true
 }
 
-// rotated: a refresh that did its work, with a token that the run has not seen before.
-func (e *exchange) rotated() bool { return e.accepted() && e.refresh != nil && e.fresh }
+// rotated: a refresh that did its work, with a token that the run has not seen before: a refresh token, or an access token where the claim is
+// that refresh tokens stay the same.
+func (e *exchange) rotated() bool { return e.accepted() && e.fresh }
 
 // Note states a measurement in the report.
 func (s *Scene) Note(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+}
+
+// explain adds to what a check that failed shows.
+func (s *Scene) explain(slug, text string) {
+	for _, r := range s.results {
+		if r.ID == s.scenario.ID+"/"+slug && r.Verdict > Pass {
+			r.Got += ": " + text
+		}
+	}
 }
 
 // Skip records that a check cannot be judged here, and why.

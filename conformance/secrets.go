@@ -97,7 +97,7 @@ func (s *secrets) rotation(parent *token, refresh, access string) (r, a *token) 
 	if access != "" {
 		a = s.learn(token{value: access, family: parent.family, kind: 'A', gen: parent.gen + 1})
 	}
-	if r != parent {
+	if r != nil && r != parent {
 		parent.spent = true
 	}
 	return r, a

@@ -138,6 +138,9 @@ func (t Text) Summary(r *conformance.Report) {
 	if checks == nil {
 		checks = []string{"none"}
 	}
+	if r.Claims != nil {
+		t.printf("  judged by the profile's claims: %s\n", strings.Join(r.Claims, ", "))
+	}
 	t.printf("  checks: %s; not judged: %d\n", strings.Join(checks, ", "), r.Count(conformance.NotJudged))
 	t.printf("  spent: %s; suite %s, catalogue %s\n", spent(r), r.Suite, r.Catalogue)
 	for _, n := range r.Run.Notes {

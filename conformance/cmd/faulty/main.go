@@ -108,6 +108,14 @@ func flags() (*config, *flag.FlagSet) {
 	fs.DurationVar(&c.faulty.SessionMaxTTL, "session-max-ttl", 90*24*time.Hour, "life of a session since the login")
 	fs.DurationVar(&c.faulty.Window, "window", 15*time.Millisecond, "how long the holes of races stay open")
 	fs.DurationVar(&c.faulty.HashCost, "hash-cost", 0, "how long a password check takes")
+	d := &c.faulty.Dialect
+	fs.StringVar(&d.Rotation, "rotation", "strict", "speak another dialect: `strict`, grace, loser-rejected or none")
+	fs.DurationVar(&d.Grace, "grace", 10*time.Second, "for how long a grace or a loser-rejected rotation forgives")
+	fs.StringVar(&d.GraceAnswer, "grace-answer", "same", "what a grace answers: the `same` successor, a sibling or a displacing one")
+	fs.StringVar(&d.Reuse, "reuse", "family", "what a replay ends: `family`, user or none")
+	fs.StringVar(&d.Lifetime, "lifetime", "both", "what bounds a session: `both` an idle and an absolute end, sliding or absolute")
+	fs.StringVar(&d.Logout, "logout", "family", "what a logout ends: `family`, user or token")
+	fs.StringVar(&d.Access, "access", "lives", "what an access token does when its session ends: `lives` or dies")
 	fs.BoolVar(&c.faulty.Secure, "secure", false, "set Secure cookies, as in production")
 	return c, fs
 }
@@ -148,6 +156,8 @@ func needs(f faulty.Fault) string {
 		return " (tokens must expire: -access-ttl 2s -refresh-ttl 4s -session-max-ttl 10s)"
 	case faulty.Production:
 		return " (-secure)"
+	case faulty.Claimed:
+		return " (-rotation grace, or -access dies)"
 	case faulty.Secret:
 		return " (tokens must be forged with the secret, which is " + faulty.DemoSecret + ")"
 	}

@@ -72,6 +72,7 @@ func (s *Server) accessToken(f *family, on call, now time.Time) string {
 		s.deniedJTIs[text(f.claims, "jti")] = true // the old one, and perhaps the new one's too
 	}
 	f.claims = claims
+	s.sessions[text(claims, "jti")] = f
 	return makeJWT(s.accessKey, "at+jwt", claims)
 }
 
@@ -95,6 +96,9 @@ func (s *Server) verifyAccess(raw string, now time.Time) *user {
 		return nil
 	}
 	if s.has("at-jti-derived-collides/denied", "logout-refresh-path-ignores-revocation") && s.deniedJTIs[text(t.claims, "jti")] {
+		return nil
+	}
+	if s.sessionOver(text(t.claims, "jti")) {
 		return nil
 	}
 	return s.userByID(text(t.claims, "sub"))

@@ -135,6 +135,9 @@ func reuseFaults() []Fault {
 		{Name: "reuse-grace-slides", What: "for 10 seconds a rotated token is answered with its successor again, and each time the 10 seconds begin anew"},
 		{Name: "reuse-grace-never-closes", What: "a rotated token is answered with its successor until that is rotated too"},
 		{Name: "reuse-grace-covers-any-ancestor", What: "for 10 seconds a rotated token is exchanged again, however many rotations came after it"},
+		{Name: "reuse-grace-not-kept", What: "the grace that is claimed is not there", Needs: Claimed},
+		{Name: "reuse-grace-unbounded", What: "within the grace a rotated token is answered however often it comes", Needs: Claimed},
+		{Name: "reuse-grace-extends-life", What: "an answer within the grace prolongs the session", Needs: Claimed},
 		{Name: "reuse-grace-revives-revoked-family", What: "for 10 seconds a rotated token brings its family back to life after logout or reuse"},
 		{Name: "family-kill-is-user-wide", What: "reuse ends all sessions of the user"},
 		{Name: "family-kill-crosses-users", What: "reuse ends all sessions of all users"},
@@ -199,6 +202,7 @@ func logoutFaults() []Fault {
 		{Name: "logout-clear-misses-secure-samesite", What: "the deletion lacks SameSite"},
 		{Name: "logout-clear-misses-secure-samesite/httponly", What: "the deletion lacks HttpOnly"},
 		{Name: "logout-clear-misses-secure-samesite/secure", What: "the deletion lacks Secure", Needs: Production},
+		{Name: "at-outlives-session", What: "access tokens live on after the session's end, although the claim says otherwise", Needs: Claimed},
 		{Name: "logout-csrf", What: "a page of another site may log out its visitor"},
 		{Name: "logout-by-get", What: "GET logs out, so that an image on any page can"},
 	}

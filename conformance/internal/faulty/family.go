@@ -47,8 +47,9 @@ const (
 
 // rotation is what became of a token.
 type rotation struct {
-	at   time.Time
-	next tokens
+	at      time.Time
+	next    tokens
+	replays int // that a grace answered
 }
 
 // tokens is the good answer to a login or a refresh.
@@ -75,14 +76,19 @@ func (s *Server) rotate(f *family, old string, now time.Time) tokens {
 	if s.has("exp-no-absolute-cap/moved-by-rotation") {
 		f.absoluteEnd = now.Add(s.sessionMaxTTL)
 	}
-	if !s.has("exp-inherited-when-sliding-promised") {
+	if !s.has("exp-inherited-when-sliding-promised") && s.dialect.Lifetime != "absolute" {
 		f.expires = earlier(now.Add(s.refreshTTL), f.absoluteEnd)
 	}
 	if s.has("family-id-not-inherited") {
 		f = s.adopt(f, old)
 	}
 	t := s.issue(f, onRefresh, now)
-	f.past[hashOf(old)] = rotation{now, t}
+	spent, again := f.past[hashOf(old)]
+	if !again {
+		spent.at = now // a grace is anchored at the first rotation
+	}
+	spent.next = t
+	f.past[hashOf(old)] = spent
 	switch {
 	case s.has("rt-not-rotated"):
 		t.refresh = old

@@ -18,6 +18,7 @@ const (
 	ShortLived = "short-lived" // tokens must expire: short lives, or a clock that is moved
 	Production = "production"  // cookies must be Secure
 	Secret     = "secret"      // tokens must be forged with the real secret
+	Claimed    = "claimed"     // a dialect in which it can occur must be in force
 )
 
 // Faults lists every fault by area, always in the same order.

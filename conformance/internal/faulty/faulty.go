@@ -23,9 +23,10 @@ const DemoSecret = "faulty-demo-secret-of-enough-bytes-for-HS256"
 
 // Options say how the server behaves. The zero value is the contract's healthy server with the two demonstration users.
 type Options struct {
-	Faults []string          // names from [Faults]; several may be combined
-	Users  map[string]string // e-mail to password; none: the two demonstration users
-	Secret string            // signs access tokens; empty: [DemoSecret]
+	Faults  []string // names from [Faults]; several may be combined
+	Dialect Dialect
+	Users   map[string]string // e-mail to password; none: the two demonstration users
+	Secret  string            // signs access tokens; empty: [DemoSecret]
 
 	AccessTTL     time.Duration // whole seconds; 0: 15 minutes
 	RefreshTTL    time.Duration // since the last rotation; 0: 30 days
@@ -40,6 +41,7 @@ type Options struct {
 // Server is the server. It is safe for concurrent use, also when its faults are races.
 type Server struct {
 	faults                               map[string]bool
+	dialect                              Dialect
 	accessKey, refreshKey                []byte
 	accessTTL, refreshTTL, sessionMaxTTL time.Duration
 	secure                               bool
@@ -81,11 +83,15 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		faults:    map[string]bool{},
+		dialect:   o.Dialect,
 		accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, sessionMaxTTL: o.SessionMaxTTL,
 		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now, sleep: time.Sleep,
 		crossOrigin: http.NewCrossOriginProtection(),
 		families:    map[string]*family{},
 		memory:      newMemory(),
+	}
+	if err := o.Dialect.check(); err != nil {
+		return nil, err
 	}
 	for _, name := range o.Faults {
 		if !slices.ContainsFunc(Faults(), func(f Fault) bool { return f.Name == name }) {
@@ -135,13 +141,14 @@ func (s *Server) gap() {
 
 // memory is what faults remember and the healthy server has no use for.
 type memory struct {
-	failures    map[*user]int     // wrong passwords
-	lastLogin   map[*user]int64   // Unix seconds
-	deniedJTIs  map[string]bool   // access tokens
-	handles     map[string]string // short names of refresh tokens
-	spellings   map[string]string // refresh tokens by their lower case
-	busyUsers   map[*user]int     // refreshes under way
-	cachedMe    *user             // whose /me was asked for first
+	failures    map[*user]int      // wrong passwords
+	lastLogin   map[*user]int64    // Unix seconds
+	deniedJTIs  map[string]bool    // access tokens
+	sessions    map[string]*family // by their access tokens' jti, for the dialect in which those die with it
+	handles     map[string]string  // short names of refresh tokens
+	spellings   map[string]string  // refresh tokens by their lower case
+	busyUsers   map[*user]int      // refreshes under way
+	cachedMe    *user              // whose /me was asked for first
 	handleCount int
 	logins      int
 }
@@ -151,6 +158,7 @@ func newMemory() memory {
 		failures:   map[*user]int{},
 		lastLogin:  map[*user]int64{},
 		deniedJTIs: map[string]bool{},
+		sessions:   map[string]*family{},
 		handles:    map[string]string{},
 		spellings:  map[string]string{},
 		busyUsers:  map[*user]int{},

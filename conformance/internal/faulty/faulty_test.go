@@ -27,7 +27,7 @@ func TestFaultsAreThoseOfTheCode(t *testing.T) {
 		if f.Area == "" || f.What == "" || strings.HasSuffix(f.What, ".") {
 			t.Errorf("%s: area %q, what %q; want both, and no full stop", f.Name, f.Area, f.What)
 		}
-		if !slices.Contains([]string{"", ShortLived, Production, Secret}, f.Needs) {
+		if !slices.Contains([]string{"", ShortLived, Production, Secret, Claimed}, f.Needs) {
 			t.Errorf("%s needs %q, which is nothing that there is", f.Name, f.Needs)
 		}
 	}
@@ -104,6 +104,9 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 				t.Fatal("there is no probe for it")
 			}
 			o := Options{Secure: f.Needs == Production}
+			if f.Needs == Claimed {
+				o.Dialect = Dialect{Rotation: "grace", Grace: graceTime, Access: "dies"}
+			}
 			if got := p.see(newWorld(t, o)); got != p.healthy {
 				t.Errorf("healthy: got %q, want %q", got, p.healthy)
 			}

@@ -83,7 +83,7 @@ func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, pass
 func (s *Server) startFamily(u *user, now time.Time) tokens {
 	f := &family{id: newID(), user: u, rotatedAt: now, absoluteEnd: now.Add(s.sessionMaxTTL), past: map[tokenHash]rotation{}}
 	f.expires = earlier(now.Add(s.refreshTTL), f.absoluteEnd)
-	if s.has("exp-no-absolute-cap") {
+	if s.has("exp-no-absolute-cap") || s.dialect.Lifetime == "sliding" {
 		f.absoluteEnd = now.AddDate(1000, 0, 0)
 		f.expires = now.Add(s.refreshTTL)
 	}

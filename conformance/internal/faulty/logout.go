@@ -73,7 +73,8 @@ func (s *Server) endSession(raw string) reason {
 	case s.has("logout-effect-is-late"):
 		f.endsAt = now.Add(time.Second)
 	case s.has("logout-revokes-one-token-not-family", "logout-not-idempotent/stale", "reuse-evidence-destroyed") && before == rotated:
-	case s.has("logout-kills-all-devices"):
+	case s.dialect.Logout == "token" && before == rotated:
+	case s.has("logout-kills-all-devices"), s.dialect.Logout == "user":
 		s.endAll(func(other *family) bool { return other.user == f.user }, byLogout)
 	default:
 		s.end(f, byLogout)

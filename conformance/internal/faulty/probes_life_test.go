@@ -81,6 +81,11 @@ func logoutProbes() map[string]probe {
 		return fmt.Sprint(c.Name, c.Path, " ", c.MaxAge, c.HttpOnly, c.SameSite, c.Secure)
 	}
 	return map[string]probe{
+		"at-outlives-session": {"401", "200", func(w *world) string {
+			a := w.login()
+			w.logout(a.refresh)
+			return w.me(a.access).String()
+		}},
 		"logout-server-noop": {"204 401", "204 200", out},
 		"logout-refresh-path-ignores-revocation": {"204 401, 200", "204 200, 401", both(out, func(w *world) string {
 			a := w.login()

@@ -118,6 +118,15 @@ func reuseProbes() map[string]probe {
 		"reuse-grace-slides":                {"401 401 401", "200 200 401", graceAfter(9*time.Second, 9*time.Second, 11*time.Second)},
 		"reuse-grace-never-closes":          {"401 401", "200 200", graceAfter(20*time.Second, 20*time.Second)},
 		"reuse-grace-covers-any-ancestor":   {"401 401", "200 401", replay(3, 0)},
+		"reuse-grace-not-kept":              {"200 200", "401 401", replay(1, 0)},
+		"reuse-grace-unbounded":             {"401", "200", flood},
+		"reuse-grace-extends-life": {"200, 401", "200, 200", func(w *world) string {
+			a, b := w.rotated()
+			w.wait(9 * time.Second)
+			again := w.refresh(a.refresh)
+			w.wait(55 * time.Second)
+			return fmt.Sprintf("%s, %s", again, w.refresh(b.refresh))
+		}},
 		"reuse-grace-revives-revoked-family": {"401 401, 401", "200 200, 401", both(afterLogout, func(w *world) string {
 			a, b := w.rotated()
 			w.logout(b.refresh)
@@ -213,4 +222,14 @@ func afterLogoutLive(w *world) string {
 	a := w.login()
 	w.logout(a.refresh)
 	return w.refresh(a.refresh).String()
+}
+
+// flood presents a spent token twenty times and says what the last one said.
+func flood(w *world) string {
+	a, _ := w.rotated()
+	var last reply
+	for range 20 {
+		last = w.refresh(a.refresh)
+	}
+	return last.String()
 }

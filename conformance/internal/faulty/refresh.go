@@ -97,6 +97,9 @@ func (s *Server) exchange(raw string) (tokens, reason) {
 	}
 	switch why {
 	case "":
+		if s.dialect.Rotation == "none" {
+			return tokens{access: s.accessToken(f, onRefresh, now)}, ""
+		}
 		return s.rotate(f, t.raw, now), ""
 	case rotated, lost:
 		s.punish(f, t, why, now)

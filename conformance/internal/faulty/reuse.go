@@ -18,7 +18,9 @@ func (s *Server) punish(f *family, t refreshToken, why reason, now time.Time) {
 		s.has("reuse-evidence-destroyed/keeps-one-generation") && fromParent > 1,
 		s.has("reuse-evidence-purged-early") && now.Sub(f.past[hashOf(t.raw)].at) > max(s.refreshTTL/30, time.Second),
 		s.has("reuse-masked-by-expiry") && !now.Before(t.expires),
-		s.has("conc-loser-not-punished") && why == lost:
+		s.has("conc-loser-not-punished") && why == lost,
+		s.dialect.Reuse == "none",
+		s.dialect.Rotation == "loser-rejected" && s.forgiven(f, t, now):
 		return
 	case s.has("reuse-ends-presented-token-only"): // which is over already
 		f.live = slices.DeleteFunc(f.live, func(h tokenHash) bool { return h == hashOf(t.raw) })
@@ -28,10 +30,10 @@ func (s *Server) punish(f *family, t refreshToken, why reason, now time.Time) {
 		s.end(f, byReuse)
 		*f = before // the refusal is an exception, and rolls back what was written before it
 		return
-	case s.has("family-kill-is-user-wide"):
-		s.endAll(func(other *family) bool { return other.user == f.user }, byReuse)
 	case s.has("family-kill-crosses-users"):
 		s.endAll(func(*family) bool { return true }, byReuse)
+	case s.has("family-kill-is-user-wide"), s.dialect.Reuse == "user":
+		s.endAll(func(other *family) bool { return other.user == f.user }, byReuse)
 	}
 	s.end(f, byReuse)
 }
@@ -66,7 +68,7 @@ func (s *Server) forgive(f *family, t refreshToken, why reason, now time.Time) (
 	case s.has("reuse-grace-undeclared") && parent && recent, s.has("reuse-grace-never-closes") && parent:
 		return spent.next, true
 	case s.has("reuse-grace-slides") && parent && recent:
-		f.past[hashOf(t.raw)] = rotation{now, spent.next}
+		f.past[hashOf(t.raw)] = rotation{at: now, next: spent.next}
 		return spent.next, true
 	case s.has("reuse-grace-forks-chain") && parent && recent:
 		return s.rotate(f, t.raw, now), true // beside the child that lives already
@@ -74,5 +76,5 @@ func (s *Server) forgive(f *family, t refreshToken, why reason, now time.Time) (
 		f.live = nil
 		return s.rotate(f, t.raw, now), true
 	}
-	return tokens{}, false
+	return s.answerAgain(f, t, now)
 }
