@@ -30,13 +30,13 @@ type client struct {
 	patience time.Duration // what is left for waits that a 429 asked for
 }
 
-func newClient(base *url.URL, timeout, patience time.Duration) *client {
+func newClient(base *url.URL, o Options) *client {
 	t := &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: idleTimeout,
-		DialContext: (&net.Dialer{Timeout: timeout}).DialContext, ForceAttemptHTTP2: true,
+		DialContext: (&net.Dialer{Timeout: o.RequestTimeout}).DialContext, ForceAttemptHTTP2: true, TLSClientConfig: o.TLS.Clone(),
 	}
 	return &client{
-		base: base, timeout: timeout, agent: "conformance/" + Version(), patience: patience,
+		base: base, timeout: o.RequestTimeout, tls: o.TLS, agent: "conformance/" + Version(), patience: o.Patience,
 		http: &http.Client{
 			Transport:     t,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -32,8 +33,10 @@ type Options struct {
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
 	AllowRemote     bool // the target may be another host: the run ends sessions and sends wrong passwords there
 
-	Slow           bool          // also the stories that cost the target many password checks
-	RaceRounds     int           // 0: 8
+	Slow       bool        // also the stories that cost the target many password checks
+	RaceRounds int         // 0: 8
+	TLS        *tls.Config // for targets whose certificate is not signed by the system's roots; nil: those
+
 	RequestTimeout time.Duration // 0: 10 s
 	StoryTimeout   time.Duration // of one story, waits excluded; 0: 60 s
 	Patience       time.Duration // all waits together that a 429 with Retry-After may ask for; 0: 20 s

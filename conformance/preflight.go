@@ -17,7 +17,7 @@ func (r *run) open(ctx context.Context, base string) (*target, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	t := &target{
-		client: newClient(u, r.opts.RequestTimeout, r.opts.Patience), profile: r.opts.Profile, users: r.opts.Users,
+		client: newClient(u, r.opts), profile: r.opts.Profile, users: r.opts.Users,
 		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(u) || r.opts.InsecureCookies,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}

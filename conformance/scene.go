@@ -116,8 +116,8 @@ func (s *Scene) record(slug string, v Verdict, e *exchange, want, got string) bo
 
 // Check records whether something holds; e is the exchange that shows it, got and want in a few words.
 func (s *Scene) Check(slug string, e *exchange, holds bool, want, got string) bool {
-	if !holds && e != nil && e.err != nil {
-		return s.record(slug, Inconclusive, e, want, e.got()) // that it was not answered is a check of its own
+	if !holds && e != nil && (e.err != nil || e.status == http.StatusTooManyRequests) {
+		return s.record(slug, Inconclusive, e, want, e.got()) // that it was not answered, or throttled, is a check of its own
 	}
 	if !holds {
 		return s.record(slug, Fail, e, want, got)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -43,6 +45,7 @@ type command struct {
 	paths      [4]string // login, refresh, logout, me
 	expect     string
 	advance    string
+	ca         string
 	verbose    bool
 	noColor    bool
 	requireAll bool
@@ -83,6 +86,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
 	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
 	fs.BoolVar(&o.AllowRemote, "allow-remote", false, "the target may be another host; a run ends sessions and sends wrong passwords there")
+	fs.StringVar(&c.ca, "ca", "", "`file` of certificates in PEM to trust, for a target with one of its own")
 	fs.BoolVar(&o.InsecureCookies, "insecure-cookies", false, "send Secure cookies over plain http to another host too")
 	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
 	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
@@ -126,6 +130,17 @@ func (c *command) complete(getenv func(string) string) error {
 		if _, err := os.Stat(filepath.Dir(r[1])); err != nil {
 			return fmt.Errorf("-report %s=%s: %w", r[0], r[1], err)
 		}
+	}
+	if c.ca != "" {
+		pem, err := os.ReadFile(c.ca)
+		if err != nil {
+			return fmt.Errorf("-ca: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("-ca %s: there is no certificate in PEM in it", c.ca)
+		}
+		c.opts.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	if c.expect != "" {
 		raw, err := os.ReadFile(c.expect)
