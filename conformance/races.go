@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"net/http"
 	"slices"
 	"time"
 )
@@ -50,7 +51,7 @@ func (s *Scene) judgeRace(arrived []*exchange) int {
 			if e.refresh != nil && !slices.Contains(winners, e.refresh) {
 				winners = append(winners, e.refresh)
 			}
-		case s.unknown("clean-losers", e):
+		case (e.err != nil || e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests) && s.unknown("clean-losers", e):
 		default:
 			s.Check("clean-losers", e, e.clientError(), "4xx", "")
 			if len(e.cookie(s.target.cookieName)) > 0 {
