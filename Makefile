@@ -27,7 +27,7 @@ fuzz: ## half a minute for each fuzz target
 	scripts/fuzz 30s
 
 golden: ## write the golden files anew; read the diff
-	go test ./conformance ./conformance/report -update
+	go test ./conformance ./conformance/report ./docs -update
 
 # Pinned here, not in go.mod: users of the packages should not inherit them.
 GOLANGCI    := v2.15.0

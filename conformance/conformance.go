@@ -23,11 +23,12 @@ type Options struct {
 
 	Expect []Expectation // known failures
 
-	Advance       func(context.Context, time.Duration) error // moves the target's clock forward; nil: wait in real time
-	JWTSecret     string                                     // signs the target's access tokens, for stories that forge them; empty: unknown
-	SessionMaxTTL time.Duration                              // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given
-	Leeway        time.Duration                              // for which the target still accepts an expired token; the contract's is 0
-	MaxWait       time.Duration                              // the longest that the run waits in real time for tokens to expire; 0: 60 s
+	Advance       func(context.Context, time.Duration) error  // moves the target's clock forward; nil: wait in real time
+	Outage        func(ctx context.Context, begin bool) error // takes the target's database away, and gives it back; nil: no story asks for it
+	JWTSecret     string                                      // signs the target's access tokens, for stories that forge them; empty: unknown
+	SessionMaxTTL time.Duration                               // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given
+	Leeway        time.Duration                               // for which the target still accepts an expired token; the contract's is 0
+	MaxWait       time.Duration                               // the longest that the run waits in real time for tokens to expire; 0: 60 s
 
 	Production      bool // the target runs as in production, so its cookies must be Secure although this is plain http
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one

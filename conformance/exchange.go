@@ -40,6 +40,7 @@ type exchange struct {
 	stated   bool          // and it does, as a positive whole number
 	odd      bool          // a refresh that is no ordinary one, so that its refusal may have another status
 	alone    bool          // on a connection of its own: a server that leaves a body unread must not lose the next request
+	outage   bool          // made while the target had no database
 	dropped  bool          // the suite hung up before the answer came
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others

@@ -30,7 +30,7 @@ func httpAnswers() Scenario {
 			v.Keep()
 		},
 		Observe: func(s *Scene, e *exchange) {
-			if e.dropped {
+			if e.dropped || e.outage {
 				return
 			}
 			if e.err != nil {
@@ -159,7 +159,7 @@ func httpCaching() Scenario {
 			v.Keep()
 		},
 		Observe: func(s *Scene, e *exchange) {
-			if e.err != nil || e.method != http.MethodPost {
+			if e.err != nil || e.outage || e.method != http.MethodPost {
 				return
 			}
 			noStore := strings.Contains(strings.ToLower(strings.Join(e.answer.Values("Cache-Control"), ",")), "no-store")

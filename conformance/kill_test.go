@@ -49,7 +49,8 @@ func start(t *testing.T, faults ...string) conformance.Options {
 	require.NoError(t, err)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	return conformance.Options{Target: srv.URL, Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing"), Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond}
+	outage := func(_ context.Context, begin bool) error { s.Outage(begin); return nil }
+	return conformance.Options{Outage: outage, Target: srv.URL, Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing"), Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond}
 }
 
 func golden(t *testing.T, name string, got []byte) {

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -245,21 +246,6 @@ func asPost(method, path string) wrap {
 	})
 }
 
-// busy refuses a login while another is under way.
-func busy() wrap {
-	gate := make(chan struct{}, 1)
-	return on(loginPath, func(h hop) {
-		select {
-		case gate <- struct{}{}:
-			time.Sleep(20 * time.Millisecond)
-			h.pass()
-			<-gate
-		default:
-			h.refuse(http.StatusConflict)
-		}
-	})
-}
-
 type mutant struct {
 	check string
 	wrap  wrap
@@ -316,7 +302,6 @@ func mutants() []mutant {
 			}
 			h.pass()
 		})},
-		{check: "login.independent/all-accepted", wrap: busy()},
 		{check: "access.claims/signed", wrap: otherAccess(func(t string) string { return resign(t, map[string]any{"alg": "none"}, nil) })},
 		{check: "access.claims/typ", wrap: otherAccess(func(t string) string { return resign(t, map[string]any{"typ": "JWT"}, nil) })},
 		{check: "access.claims/sub", wrap: otherAccess(func(t string) string { return resign(t, nil, map[string]any{"sub": ""}) })},
@@ -473,6 +458,8 @@ func mutants() []mutant {
 			h.pass()
 		})},
 		{check: "http.odd-cookies/untouched", wrap: afterwards(longCookie)},
+		{check: "outage.refresh/goes-on", wrap: in("outage.refresh", refreshPath, 6, refusing(http.StatusUnauthorized))},
+		{check: "outage.logout/repeatable", wrap: in("outage.logout", logoutPath, 2, refusing(http.StatusBadRequest))},
 		{check: "http.steady/login-after", wrap: in("http.steady", loginPath, 1, refusing(http.StatusForbidden))},
 	}
 }
@@ -572,6 +559,7 @@ func wrapped(t *testing.T, m mutant) conformance.Options {
 	srv := httptest.NewServer(m.wrap(s))
 	t.Cleanup(srv.Close)
 	return conformance.Options{
+		Outage: func(_ context.Context, begin bool) error { s.Outage(begin); return nil },
 		Target: srv.URL, JWTSecret: faulty.DemoSecret, Advance: c.advance, Production: true, RaceRounds: 1, Patience: time.Nanosecond,
 		Profile: conformance.Profile{Policy: m.says},
 	}

@@ -88,6 +88,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return "costs 24 wrong logins more: ask for it with -slow"
 	case sc.Needs&NeedSecret != 0 && r.opts.JWTSecret == "":
 		return "needs the secret that signs access tokens: -jwt-secret, or $CONFORMANCE_JWT_SECRET"
+	case sc.Needs&NeedOutage != 0 && r.opts.Outage == nil:
+		return "needs a command that takes the target's database away and gives it back: -outage"
 	case sc.Needs&NeedMe != 0 && !t.profile.hasMe():
 		return "needs a protected endpoint: name one with -me PATH"
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):

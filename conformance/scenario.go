@@ -67,6 +67,7 @@ const (
 	NeedJSON                      // a login in JSON
 	NeedSecret                    // the secret that signs access tokens (-jwt-secret)
 	NeedGrace                     // to wait for the end of the grace that the profile claims
+	NeedOutage                    // a command that takes the target's database away and gives it back (-outage)
 )
 
 // Scenarios returns the catalogue in teaching order.
@@ -84,6 +85,7 @@ func Scenarios() []Scenario {
 		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryFixed(), expiryReplay(), expiryLogout(), expiryAbsolute(),
 		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
 		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),
+		outageRefresh(), outageLogout(), outageReplay(),
 	}
 }
 

@@ -35,6 +35,7 @@ type Scene struct {
 	reason     string
 	verdict    Verdict // beside the checks': blocked, broken
 	park       func(until time.Time) error
+	outage     bool // the target has no database now
 }
 
 // stop ends a story early; the reason is in the scene.
@@ -57,7 +58,7 @@ func (s *Scene) send(e *exchange) *exchange {
 }
 
 func (s *Scene) prepare(e *exchange) {
-	e.story = s.scenario.ID
+	e.story, e.outage = s.scenario.ID, s.outage
 	if e.header == nil {
 		e.header = http.Header{}
 	}

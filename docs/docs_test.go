@@ -4,6 +4,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/bugs"
 )
 
 // block is a fenced block of shell commands.
@@ -168,6 +170,18 @@ func TestProfiles(t *testing.T) {
 		}
 	}
 	require.NotZero(t, found)
+}
+
+var update = flag.Bool("update", false, "write the generated pages anew")
+
+// TestBugs holds the page of bugs to the catalogue that it is made of.
+func TestBugs(t *testing.T) {
+	if *update {
+		require.NoError(t, os.WriteFile("bugs.md", []byte(bugs.Markdown()), 0o644))
+	}
+	page, err := os.ReadFile("bugs.md")
+	require.NoError(t, err)
+	require.Equal(t, bugs.Markdown(), string(page), "go test ./docs -update writes it")
 }
 
 // TestNumbers holds the README to what it counts.

@@ -32,6 +32,13 @@ func (c *movedClock) advance(_ context.Context, d time.Duration) error {
 type judged struct {
 	url   string
 	clock *movedClock
+	store *brittleStore
+}
+
+// outage takes the server's database away, or gives it back.
+func (j judged) outage(_ context.Context, begin bool) error {
+	j.store.down.Store(begin)
+	return nil
 }
 
 // lifetimes of a judged server.
@@ -42,7 +49,8 @@ var (
 	shortLifetimes   = lifetimes{2 * time.Second, 6 * time.Second, 15 * time.Second}
 )
 
-func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool) judged {
+// startJudged starts a server; a change puts something between it and its database.
+func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool, change ...func(*store.DB) session.Store) judged {
 	t.Helper()
 	db, err := store.Open(t.Context(), databaseURL)
 	require.NoError(t, err)
@@ -55,8 +63,12 @@ func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool)
 	passwords, err := session.NewPasswords(4, 0)
 	require.NoError(t, err)
 	clock, log := &movedClock{}, slog.New(slog.DiscardHandler)
+	kept := &brittleStore{Store: db}
+	for _, c := range change {
+		kept.Store = c(db)
+	}
 	sessions := session.New(session.Config{
-		Store: db, Tokens: signer, Passwords: passwords, RefreshTTL: l.refresh, SessionMaxTTL: l.session,
+		Store: kept, Tokens: signer, Passwords: passwords, RefreshTTL: l.refresh, SessionMaxTTL: l.session,
 		StoreTimeout: storeTimeout, Now: clock.now, Log: log,
 	})
 	for _, u := range demoUsers() {
@@ -65,7 +77,7 @@ func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool)
 	}
 	srv := httptest.NewServer(newHandler(deps{sessions: sessions, ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: production}))
 	t.Cleanup(srv.Close)
-	return judged{srv.URL, clock}
+	return judged{srv.URL, clock, kept}
 }
 
 // conforms: every story was judged and every check passed, warnings counted as faults.
@@ -91,18 +103,19 @@ func wholeCatalogue(t *testing.T, rep *conformance.Report) {
 		"login.odd-passwords/beyond-72", // no demonstration user has such a password
 		"http.answers/retry-after",      // it never had to say 503
 		"http.cors/vary",                // no origin is trusted
+		"logout.cookie-only/claimed",    // a logout needs no access token
 		"cookie.secure/set", "cookie.secure/deleted",
 	}, unjudged)
 }
 
 func TestConformanceSQLite(t *testing.T) {
 	j := startJudged(t, sqliteURL(t), defaultLifetimes, true)
-	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey}))
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey, Outage: j.outage}))
 }
 
 func TestConformanceMySQL(t *testing.T) {
 	j := startJudged(t, mysqltest.URL(t), defaultLifetimes, true)
-	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey}))
+	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey, Outage: j.outage}))
 }
 
 // TestConformanceDev is the default run against the default configuration: plain http, no hook. It judges all that such a run can see, and
@@ -119,6 +132,7 @@ func TestConformanceDev(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"login.timing", "access.signed", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
+		"outage.refresh", "outage.logout", "outage.replay",
 	}, unjudged)
 	require.LessOrEqual(t, rep.Run.PasswordChecks, 60)
 }

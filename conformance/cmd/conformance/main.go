@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return listVerb(args, stdout, stderr)
 	case "explain":
 		return explainVerb(args, stdout, stderr)
+	case "bugs":
+		return bugsVerb(args, stdout, stderr)
 	case "verify":
 		return verifyVerb(args, stdout, stderr)
 	case "version":
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, _ = fmt.Fprint(stdout, usage)
 		return exitConforms
 	}
-	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, list, explain, verify, version and help", verb))
+	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, list, explain, bugs, verify, version and help", verb))
 }
 
 func fail(stderr io.Writer, code int, err error) int {

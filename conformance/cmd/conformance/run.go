@@ -25,6 +25,7 @@ const usage = `conformance judges a running implementation of JWT login with rot
   conformance -target URL [flags]     judge it (the verb run may be left out)
   conformance list                    the stories and their checks
   conformance explain STORY           what a story demands, why, and what to try
+  conformance bugs                    what real projects got wrong, and the checks that catch it
   conformance verify REPORT.json      check a JSON report, and say its verdict
   conformance version
 
@@ -45,6 +46,7 @@ type command struct {
 	paths      [4]string // login, refresh, logout, me
 	expect     string
 	advance    string
+	outage     string
 	ca         string
 	verbose    bool
 	noColor    bool
@@ -81,6 +83,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
+	fs.StringVar(&c.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end")
 	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
@@ -153,13 +156,23 @@ func (c *command) complete(getenv func(string) string) error {
 	}
 	if c.advance != "" {
 		c.opts.Advance = func(ctx context.Context, d time.Duration) error {
-			cmd := exec.CommandContext(ctx, "sh", "-c", c.advance)
-			cmd.Env = append(os.Environ(), "SECONDS_TO_ADVANCE="+strconv.Itoa(int(d.Seconds())))
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
-			}
-			return nil
+			return hook(ctx, c.advance, "SECONDS_TO_ADVANCE="+strconv.Itoa(int(d.Seconds())))
 		}
+	}
+	if c.outage != "" {
+		c.opts.Outage = func(ctx context.Context, begin bool) error {
+			return hook(ctx, c.outage, "OUTAGE="+map[bool]string{true: "begin", false: "end"}[begin])
+		}
+	}
+	return nil
+}
+
+// hook runs a user's command.
+func hook(ctx context.Context, command string, env ...string) error {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

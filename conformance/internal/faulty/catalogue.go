@@ -285,3 +285,17 @@ func storageFaults() []Fault {
 		{Name: "st-cleanup-kills-live", What: "cleanup deletes sessions whose last access token has expired", Needs: ShortLived},
 	}
 }
+
+func outageFaults() []Fault {
+	return []Fault{
+		{Name: "cookie-cleared-on-transient-error", What: "without its database a refresh is answered 401, and the cookie deleted", Needs: Outage},
+		{Name: "cookie-cleared-on-transient-error/everywhere", What: "without its database every answer deletes the cookie, and a login is answered 401", Needs: Outage},
+		{Name: "op-revocation-fails-open/revives", What: "without its database every genuine token is good, and its session alive again", Needs: Outage},
+		{Name: "op-revocation-fails-open", What: "without its database every genuine token is good", Needs: Outage},
+		{Name: "rt-success-before-commit", What: "a refresh is answered 200 although its rotation was not written", Needs: Outage},
+		{Name: "rt-burned-before-late-check", What: "a refresh that fails halfway has consumed its token", Needs: Outage},
+		{Name: "rt-half-commit", What: "the old token is revoked in one commit, and the other, with its successor, fails", Needs: Outage},
+		{Name: "logout-deletes-only-copy-on-failure", What: "a logout that could not be written is answered 204, and the cookie deleted", Needs: Outage},
+		{Name: "tx-500-without-database", What: "without its database every answer is 500", Needs: Outage},
+	}
+}

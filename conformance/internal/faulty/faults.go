@@ -18,6 +18,7 @@ const (
 	ShortLived = "short-lived" // tokens must expire: short lives, or a clock that is moved
 	Production = "production"  // cookies must be Secure
 	Secret     = "secret"      // tokens must be forged with the real secret
+	Outage     = "outage"      // the state must be taken away and given back
 	Claimed    = "claimed"     // a dialect in which it can occur must be in force
 )
 
@@ -38,6 +39,7 @@ func Faults() []Fault {
 		{"cookie", cookieFaults()},
 		{"transport", transportFaults()},
 		{"storage", storageFaults()},
+		{"outage", outageFaults()},
 	} {
 		for _, f := range area.faults {
 			f.Area = area.name

@@ -53,6 +53,7 @@ type Server struct {
 	users                                []*user // sorted by e-mail
 
 	mu       sync.Mutex
+	away     bool // see Outage
 	families map[string]*family
 	memory   // what only faults keep
 }

@@ -73,7 +73,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		s.problem(w, http.StatusNotFound, "there is nothing here")
 	case slices.Contains(route.methods, method):
-		route.handle(w, r)
+		if !s.withoutState(w, r) {
+			route.handle(w, r)
+		}
 	case s.has("tx-405-is-404"):
 		s.problem(w, http.StatusNotFound, "there is nothing here")
 	default: // RFC 9110 section 15.5.6 demands Allow

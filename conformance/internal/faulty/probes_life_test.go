@@ -158,3 +158,29 @@ func storageProbes() map[string]probe {
 		"st-cleanup-kills-live":        {"200, 200", "401, 200", both(idle(10*time.Second), idle(9*time.Second))},
 	}
 }
+
+// outage refreshes, or does something else, while there is no state, and says what that was and what the token is afterwards.
+func outage(during func(*world, reply) reply) func(*world) string {
+	return func(w *world) string {
+		_, b := w.rotated()
+		w.s.Outage(true)
+		got := during(w, b)
+		w.s.Outage(false)
+		return fmt.Sprintf("%s %d, %s", got, got.set().MaxAge, w.refresh(b.refresh))
+	}
+}
+
+func outageProbes() map[string]probe {
+	refresh := outage(func(w *world, b reply) reply { return w.refresh(b.refresh) })
+	return map[string]probe{
+		"cookie-cleared-on-transient-error":            {"503 0, 200", "401 -1, 200", refresh},
+		"cookie-cleared-on-transient-error/everywhere": {"503 0, 200", "401 -1, 200", refresh},
+		"op-revocation-fails-open/revives":             {"503 0, 200", "200 60, 401", refresh},
+		"op-revocation-fails-open":                     {"503 0, 200", "200 60, 200", refresh},
+		"rt-success-before-commit":                     {"503 0, 200", "200 60, 200", refresh},
+		"rt-burned-before-late-check":                  {"503 0, 200", "503 0, 401", refresh},
+		"rt-half-commit":                               {"503 0, 200", "503 0, 401", refresh},
+		"logout-deletes-only-copy-on-failure":          {"503 0, 200", "204 -1, 200", outage(func(w *world, b reply) reply { return w.logout(b.refresh) })},
+		"tx-500-without-database":                      {"503 0, 200", "500 0, 200", refresh},
+	}
+}
