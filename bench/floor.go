@@ -52,9 +52,9 @@ func (r *floorRow) rotate(ctx context.Context) error {
 	defer cancel()
 	next := sha256.Sum256([]byte(rand.Text()))
 	now := time.Now()
-	result, err := r.db.ExecContext(ctx, `UPDATE bench_floor SET generation = ?, token_hash = ?, rotated_at = ?, expires_at = ?
+	result, err := r.db.ExecContext(ctx, `UPDATE bench_floor SET generation = ?, token_hash = ?, salt = ?, replays = 0, rotated_at = ?, expires_at = ?
 			WHERE family_id = ? AND generation = ? AND token_hash = ? AND revoked_at IS NULL AND expires_at > ? AND absolute_expires_at > ?`,
-		r.generation+1, next[:], now.UnixMicro(), now.Add(lifetime).UnixMicro(),
+		r.generation+1, next[:], next[:], now.UnixMicro(), now.Add(lifetime).UnixMicro(),
 		r.id, r.generation, r.hash, now.UnixMicro(), now.UnixMicro())
 	if err != nil {
 		return fmt.Errorf("floor: %w", err)

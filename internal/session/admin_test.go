@@ -124,7 +124,8 @@ func TestSetDisabled(t *testing.T) {
 func (w *world) fill(t testing.TB, n int, end time.Time) {
 	t.Helper()
 	_, err := w.raw.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO token_families SELECT randomblob(16), (SELECT id FROM users), 0, randomblob(32), 0, 0, 0, ?, NULL, NULL FROM n`, n, end.UnixMicro())
+		INSERT INTO token_families (family_id, user_id, generation, token_hash, created_at, rotated_at, expires_at, absolute_expires_at)
+		SELECT randomblob(16), (SELECT id FROM users), 0, randomblob(32), 0, 0, 0, ? FROM n`, n, end.UnixMicro())
 	require.NoError(t, err)
 }
 

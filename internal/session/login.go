@@ -89,7 +89,7 @@ func (s *Service) startFamily(ctx context.Context, user User) (Tokens, error) {
 	}
 	now := s.now()
 	end := now.Add(s.sessionMaxTTL)
-	tokens, hash, err := s.issue(token.Refresh{FamilyID: id, UserID: user.ID, AbsoluteEnd: end}, now)
+	tokens, hash, err := s.issue(token.Refresh{FamilyID: id, UserID: user.ID, AbsoluteEnd: end}, now, s.tokens.Refresh)
 	if err != nil {
 		return Tokens{}, err
 	}

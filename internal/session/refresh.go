@@ -18,7 +18,8 @@ const settleTime = 5 * time.Minute
 //
 // Any other genuine token of the family was rotated before. Somebody holds a copy, thief or owner, so the whole family ends
 // (RFC 9700 section 4.14.2), and [ErrInvalidToken] is returned only when that is durable. A fault of ours never ends a
-// family: it is [ErrUnavailable], and the client may try again with the token that it has.
+// family: it is [ErrUnavailable], and the client may try again with the token that it has. With a grace, the token that was
+// live until a moment ago yields the same successor again (see [Service.replay]).
 func (s *Service) Refresh(ctx context.Context, raw string) (Tokens, error) {
 	// Only genuineness is judged before the row. A token past its exp goes on: if it was rotated long ago, its return still
 	// has to end the family.
@@ -32,7 +33,8 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Tokens, error) {
 	now := s.now()
 	successor := presented
 	successor.Generation++
-	tokens, newHash, err := s.issue(successor, now)
+	salt := token.NewSalt()
+	tokens, newHash, err := s.issue(successor, now, func(r token.Refresh) (string, error) { return s.tokens.Successor(raw, salt, r) })
 	if err != nil {
 		return Tokens{}, fmt.Errorf("refresh: %w", err)
 	}
@@ -41,6 +43,7 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Tokens, error) {
 		Generation: presented.Generation,
 		OldHash:    token.Hash(raw),
 		NewHash:    newHash,
+		Salt:       salt,
 		At:         now,
 		ExpiresAt:  tokens.RefreshExpires,
 	}
@@ -52,39 +55,41 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Tokens, error) {
 		return Tokens{}, fmt.Errorf("refresh: %w", err)
 	}
 	if !rotated {
-		if err := s.explain(ctx, presented, rotation); err != nil {
-			return Tokens{}, err
-		}
+		return s.explain(ctx, attempt{raw, presented, rotation, tokens})
 	}
 	s.log.InfoContext(ctx, "refresh_ok", about(presented)...)
 	return tokens, nil
 }
 
-// explain says why no row matched: nil if the row holds the successor of this very request, else the error to answer with.
-func (s *Service) explain(ctx context.Context, presented token.Refresh, r Rotation) error {
+// explain says why no row matched, and answers.
+func (s *Service) explain(ctx context.Context, a attempt) (Tokens, error) {
+	presented, r := a.presented, a.rotation
 	family, err := s.store.Family(ctx, r.FamilyID)
 	switch {
 	case errors.Is(err, ErrNoFamily):
-		return refused("unknown family")
+		return Tokens{}, refused("unknown family")
 	case err != nil:
-		return fmt.Errorf("refresh: %w", err)
+		return Tokens{}, fmt.Errorf("refresh: %w", err)
 	case !family.RevokedAt.IsZero():
-		return refused("family is revoked")
+		return Tokens{}, refused("family is revoked")
 	case !family.ExpiresAt.After(r.At), !family.AbsoluteEnd.After(r.At):
-		return refused("family has expired")
-	case family.TokenHash == r.NewHash:
-		return nil // our own commit, whose answer was lost
+		return Tokens{}, refused("family has expired")
+	case family.TokenHash == r.NewHash: // our own commit, whose answer was lost
+		s.log.InfoContext(ctx, "refresh_ok", about(presented)...)
+		return a.tokens, nil
 	case family.Generation < r.Generation:
-		return s.ahead(ctx, presented, r, family)
+		return Tokens{}, s.ahead(ctx, presented, r, family)
 	case family.Generation == r.Generation && family.TokenHash == r.OldHash:
-		return fmt.Errorf("%w: refresh: the row names the token, yet did not match it", ErrUnavailable)
+		return Tokens{}, fmt.Errorf("%w: refresh: the row names the token, yet did not match it", ErrUnavailable)
 	case family.Generation == r.Generation:
 		// Two genuine tokens of one generation: the key has leaked, or a restored backup lived on. Nobody can tell which
 		// of the two is honest, and whoever has the key could end any family, so nothing is revoked.
 		s.log.ErrorContext(ctx, "reuse_detected", append(about(presented), "reason", "same_generation_other_token", "revoked", false)...)
-		return refused("another token of this generation is live")
+		return Tokens{}, refused("another token of this generation is live")
+	case s.inGrace(r, family):
+		return s.replay(ctx, a, family)
 	}
-	return s.punish(ctx, presented, family, r.At)
+	return Tokens{}, s.punish(ctx, presented, family, r.At)
 }
 
 // ahead answers a genuine token that the row has not come to yet: a stale read or a lost write of ours, never a theft.
@@ -100,7 +105,7 @@ func (s *Service) ahead(ctx context.Context, presented token.Refresh, r Rotation
 // punish ends the family of a rotated token that came back, in a statement of its own, so that there is nothing that the
 // refusal could roll back.
 func (s *Service) punish(ctx context.Context, presented token.Refresh, family Family, at time.Time) error {
-	s.log.WarnContext(ctx, "reuse_detected", append(about(presented), "reason", "rotated_token", "row_generation", family.Generation)...)
+	s.log.WarnContext(ctx, "reuse_detected", append(about(presented), "reason", "rotated_token", "row_generation", family.Generation, "replays", family.Replays)...)
 	if err := s.revoke(ctx, presented, ReasonReuse, at); err != nil {
 		return fmt.Errorf("refresh: %w", err)
 	}

@@ -32,8 +32,9 @@ func TestRefreshRotates(t *testing.T) {
 	require.EqualValues(t, 1, parsed.Generation)
 	require.Equal(t, start.Add(maxTTL), parsed.AbsoluteEnd)
 	f := w.family(t, second.Refresh)
+	require.NotZero(t, f.Salt)
 	require.Equal(t, session.Family{
-		ID: parsed.FamilyID, UserID: parsed.UserID, Generation: 1, TokenHash: token.Hash(second.Refresh),
+		ID: parsed.FamilyID, UserID: parsed.UserID, Generation: 1, TokenHash: token.Hash(second.Refresh), Salt: f.Salt,
 		CreatedAt: start, RotatedAt: start.Add(time.Hour), ExpiresAt: second.RefreshExpires, AbsoluteEnd: start.Add(maxTTL),
 	}, f)
 

@@ -16,6 +16,7 @@ type Config struct {
 	Passwords     *Passwords
 	RefreshTTL    time.Duration    // idle life of a family: each rotation starts it anew
 	SessionMaxTTL time.Duration    // absolute life of a family, never moved by a rotation
+	Grace         time.Duration    // how long after its rotation a token still yields its successor; at most MaxGrace; 0: never
 	StoreTimeout  time.Duration    // bounds the store calls of one request, and the wait for a password slot; 0: 5 s
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: discard
@@ -23,14 +24,15 @@ type Config struct {
 
 // Service is login, refresh and logout. It is safe for concurrent use.
 //
-// It logs security events, and nothing else, under these messages: login_ok, login_failed, refresh_ok, reuse_detected,
-// logout, revoked, token_ahead. Their attributes are ids, counters and reasons, never a token, hash, e-mail or password.
+// It logs security events, and nothing else, under these messages: login_ok, login_failed, refresh_ok, refresh_replayed,
+// reuse_detected, logout, revoked, token_ahead. Their attributes are ids, counters and reasons, never a token, hash, e-mail or password.
 type Service struct {
 	store         Store
 	tokens        *token.Signer
 	passwords     *Passwords
 	refreshTTL    time.Duration
 	sessionMaxTTL time.Duration
+	grace         time.Duration
 	storeTimeout  time.Duration
 	clock         func() time.Time
 	log           *slog.Logger
@@ -44,6 +46,7 @@ func New(cfg Config) *Service {
 		passwords:     cfg.Passwords,
 		refreshTTL:    cfg.RefreshTTL.Truncate(time.Microsecond),
 		sessionMaxTTL: cfg.SessionMaxTTL.Truncate(time.Microsecond),
+		grace:         min(cfg.Grace, MaxGrace),
 		storeTimeout:  cfg.StoreTimeout,
 		clock:         cfg.Now,
 		log:           cfg.Log,
@@ -74,14 +77,14 @@ func (s *Service) durable(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(context.WithoutCancel(ctx), s.storeTimeout)
 }
 
-// issue makes the pair of tokens that r describes, all but r's times, and the hash by which the store will know the refresh
-// token. It touches no store, so whatever can fail here fails before anything has changed.
-func (s *Service) issue(r token.Refresh, now time.Time) (Tokens, [32]byte, error) {
+// issue makes the pair of tokens that r describes, all but r's times, the refresh token with sign, and the hash by which the
+// store will know it. It touches no store, so whatever can fail here fails before anything has changed.
+func (s *Service) issue(r token.Refresh, now time.Time, sign func(token.Refresh) (string, error)) (Tokens, [32]byte, error) {
 	r.IssuedAt, r.ExpiresAt = now, now.Add(s.refreshTTL)
 	if r.ExpiresAt.After(r.AbsoluteEnd) {
 		r.ExpiresAt = r.AbsoluteEnd
 	}
-	refresh, err := s.tokens.Refresh(r)
+	refresh, err := sign(r)
 	if err != nil {
 		return Tokens{}, [32]byte{}, fmt.Errorf("make a refresh token: %w", err)
 	}

@@ -31,8 +31,10 @@ type User struct {
 type Family struct {
 	ID           token.ID
 	UserID       token.ID
-	Generation   int64    // 0 at login, one more with every rotation
-	TokenHash    [32]byte // SHA-256 of the live refresh token
+	Generation   int64      // 0 at login, one more with every rotation
+	TokenHash    [32]byte   // SHA-256 of the live refresh token
+	Salt         token.Salt // with which the live token was made; zero at login
+	Replays      int        // how often the live token was handed out again, within the grace
 	CreatedAt    time.Time
 	RotatedAt    time.Time
 	ExpiresAt    time.Time // idle life: moved by each rotation, never past AbsoluteEnd

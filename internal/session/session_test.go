@@ -34,6 +34,7 @@ type world struct {
 	raw    *sql.DB // the same file, past the store
 	faults *faults
 	tokens *token.Signer
+	grace  time.Duration // of services made from now on
 
 	mu    sync.Mutex
 	clock time.Time
@@ -73,7 +74,7 @@ func (w *world) service(t testing.TB, cost int) *session.Service {
 	require.NoError(t, err)
 	return session.New(session.Config{
 		Store: w.faults, Tokens: w.tokens, Passwords: passwords,
-		RefreshTTL: refreshTTL, SessionMaxTTL: maxTTL, StoreTimeout: 5 * time.Second,
+		RefreshTTL: refreshTTL, SessionMaxTTL: maxTTL, Grace: w.grace, StoreTimeout: 5 * time.Second,
 		Now: w.wallClock, Log: slog.New(slog.NewJSONHandler(w, nil)),
 	})
 }
@@ -174,6 +175,7 @@ func (w *world) requireEnded(t testing.TB, raw string, reason session.Reason) {
 type faults struct {
 	session.Store
 	rotate func(context.Context, session.Rotation) (bool, error)
+	replay func(context.Context, session.Replay) (bool, error)
 	family func(context.Context, token.ID) (session.Family, error)
 	revoke func(context.Context, token.ID, session.Reason, time.Time) (bool, error)
 	delete func(context.Context, time.Time, int) (int, error)
@@ -186,6 +188,14 @@ func (f *faults) Rotate(ctx context.Context, r session.Rotation) (bool, error) {
 		return f.rotate(ctx, r)
 	}
 	return f.Store.Rotate(ctx, r)
+}
+
+func (f *faults) Replay(ctx context.Context, r session.Replay) (bool, error) {
+	f.calls++
+	if f.replay != nil {
+		return f.replay(ctx, r)
+	}
+	return f.Store.Replay(ctx, r)
 }
 
 func (f *faults) Family(ctx context.Context, id token.ID) (session.Family, error) {

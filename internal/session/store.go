@@ -33,6 +33,11 @@ type Store interface {
 	// family and compare TokenHash with r.NewHash before concluding anything else.
 	Rotate(ctx context.Context, r Rotation) (bool, error)
 
+	// Replay counts one replay: it sets Replays to r.Count if it was one less, r still names the live token, and the family is
+	// neither revoked nor expired at r.At; and reports whether a row matched. After a repetition that may be unknown, and then
+	// it is false: read the family and begin anew, which at worst counts one replay twice.
+	Replay(ctx context.Context, r Replay) (bool, error)
+
 	// Family returns the family as the writing node has it, or [ErrNoFamily].
 	Family(ctx context.Context, id token.ID) (Family, error)
 
@@ -60,9 +65,19 @@ type Store interface {
 // Rotation is one step of a family: the token that was presented and its successor, made once per request.
 type Rotation struct {
 	FamilyID   token.ID
-	Generation int64    // of the presented token
-	OldHash    [32]byte // SHA-256 of the presented token
-	NewHash    [32]byte // SHA-256 of the successor, which has generation+1
+	Generation int64      // of the presented token
+	OldHash    [32]byte   // SHA-256 of the presented token
+	NewHash    [32]byte   // SHA-256 of the successor, which has generation+1
+	Salt       token.Salt // with which the successor was made
 	At         time.Time
 	ExpiresAt  time.Time // of the successor: min(At + idle life, absolute end), computed by the caller
+}
+
+// Replay is the same successor once more for a token that was rotated a moment ago.
+type Replay struct {
+	FamilyID   token.ID
+	Generation int64    // of the successor
+	TokenHash  [32]byte // SHA-256 of the successor
+	Count      int      // this replay's number, 1 for the first of the generation
+	At         time.Time
 }

@@ -26,9 +26,9 @@ func (db *DB) StartFamily(ctx context.Context, f session.Family, passwordHash []
 			return session.ErrUserChanged
 		}
 		_, err = exec(ctx, tx, `INSERT INTO token_families
-			(family_id, user_id, generation, token_hash, created_at, rotated_at, expires_at, absolute_expires_at, revoked_at, revoked_reason)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			f.ID[:], f.UserID[:], f.Generation, f.TokenHash[:], micros(f.CreatedAt), micros(f.RotatedAt),
+			(family_id, user_id, generation, token_hash, salt, replays, created_at, rotated_at, expires_at, absolute_expires_at, revoked_at, revoked_reason)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			f.ID[:], f.UserID[:], f.Generation, f.TokenHash[:], f.Salt[:], f.Replays, micros(f.CreatedAt), micros(f.RotatedAt),
 			micros(f.ExpiresAt), micros(f.AbsoluteEnd), micros(f.RevokedAt), nullable(f.RevokeReason))
 		if err == nil || !db.engine.duplicate(err) {
 			return err
@@ -53,9 +53,9 @@ func nullable(r session.Reason) sql.NullString {
 // replica, the database lets one match.
 func (db *DB) Rotate(ctx context.Context, r session.Rotation) (rotated bool, err error) {
 	err = db.repeat(ctx, "rotate", func(ctx context.Context) error {
-		n, err := exec(ctx, db.write, `UPDATE token_families SET generation = ?, token_hash = ?, rotated_at = ?, expires_at = ?
+		n, err := exec(ctx, db.write, `UPDATE token_families SET generation = ?, token_hash = ?, salt = ?, replays = 0, rotated_at = ?, expires_at = ?
 			WHERE family_id = ? AND generation = ? AND token_hash = ? AND revoked_at IS NULL AND expires_at > ? AND absolute_expires_at > ?`,
-			r.Generation+1, r.NewHash[:], micros(r.At), micros(r.ExpiresAt),
+			r.Generation+1, r.NewHash[:], r.Salt[:], micros(r.At), micros(r.ExpiresAt),
 			r.FamilyID[:], r.Generation, r.OldHash[:], micros(r.At), micros(r.At))
 		rotated = n > 0
 		return err
@@ -63,16 +63,28 @@ func (db *DB) Rotate(ctx context.Context, r session.Rotation) (rotated bool, err
 	return rotated, err
 }
 
+// Replay implements [session.Store]. The count is the caller's, compared and set: no SET reads a column.
+func (db *DB) Replay(ctx context.Context, r session.Replay) (counted bool, err error) {
+	err = db.repeat(ctx, "count a replay", func(ctx context.Context) error {
+		n, err := exec(ctx, db.write, `UPDATE token_families SET replays = ?
+			WHERE family_id = ? AND generation = ? AND token_hash = ? AND replays = ? AND revoked_at IS NULL AND expires_at > ? AND absolute_expires_at > ?`,
+			r.Count, r.FamilyID[:], r.Generation, r.TokenHash[:], r.Count-1, micros(r.At), micros(r.At))
+		counted = n > 0
+		return err
+	})
+	return counted, err
+}
+
 // Family implements [session.Store].
 func (db *DB) Family(ctx context.Context, id token.ID) (f session.Family, err error) {
 	err = db.repeat(ctx, "read a family", func(ctx context.Context) error {
-		var userID, hash []byte
+		var userID, hash, salt []byte
 		var created, rotated, expires, end, revoked sql.NullInt64
 		var reason sql.NullString
 		f = session.Family{ID: id}
-		err := db.read.QueryRowContext(ctx, `SELECT user_id, generation, token_hash, created_at, rotated_at, expires_at, absolute_expires_at, revoked_at, revoked_reason
+		err := db.read.QueryRowContext(ctx, `SELECT user_id, generation, token_hash, salt, replays, created_at, rotated_at, expires_at, absolute_expires_at, revoked_at, revoked_reason
 			FROM token_families WHERE family_id = ?`, id[:]).
-			Scan(&userID, &f.Generation, &hash, &created, &rotated, &expires, &end, &revoked, &reason)
+			Scan(&userID, &f.Generation, &hash, &salt, &f.Replays, &created, &rotated, &expires, &end, &revoked, &reason)
 		if errors.Is(err, sql.ErrNoRows) {
 			return session.ErrNoFamily
 		}
@@ -81,7 +93,10 @@ func (db *DB) Family(ctx context.Context, id token.ID) (f session.Family, err er
 		}
 		f.CreatedAt, f.RotatedAt, f.ExpiresAt = fromMicros(created), fromMicros(rotated), fromMicros(expires)
 		f.AbsoluteEnd, f.RevokedAt, f.RevokeReason = fromMicros(end), fromMicros(revoked), session.Reason(reason.String)
-		return errors.Join(setBytes(f.UserID[:], userID), setBytes(f.TokenHash[:], hash))
+		if salt != nil { // NULL in rows from before there were salts
+			err = setBytes(f.Salt[:], salt)
+		}
+		return errors.Join(err, setBytes(f.UserID[:], userID), setBytes(f.TokenHash[:], hash))
 	})
 	if err != nil {
 		return session.Family{}, err

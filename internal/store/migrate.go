@@ -110,7 +110,7 @@ func (db *DB) migrate(ctx context.Context, f func(ctx context.Context, p *goose.
 		return err
 	}
 	p, err := goose.NewProvider(db.engine.dialect(), pool, migrations.FS,
-		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+		goose.WithGoMigrations(migrations.Grace()), goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/jwt-toy/jwt-toy/internal/store"
 )
 
-var allMigrations = []string{"00001_users.sql", "00002_token_families.sql"}
+var allMigrations = []string{"00001_users.sql", "00002_token_families.sql", "00003_grace.go"}
 
 // onBoth runs a test on each engine, with a fresh database and a way to its tables that does not go through the store.
 func onBoth(t *testing.T, run func(t *testing.T, databaseURL string, outside *sql.DB)) {
@@ -64,7 +64,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, applied, "applied twice")
 
-			for _, want := range []string{allMigrations[1], allMigrations[0], ""} {
+			for _, want := range []string{allMigrations[2], allMigrations[1], allMigrations[0], ""} {
 				name, err := db.MigrateDown(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, want, name)
@@ -121,6 +121,25 @@ func TestMigrateAfterCrash(t *testing.T) {
 		got, err := db.Family(t.Context(), f.ID)
 		require.NoError(t, err)
 		require.Equal(t, f, got)
+	})
+}
+
+// TestMigrateKeepsFamilies: rows from before a migration go on after it.
+func TestMigrateKeepsFamilies(t *testing.T) {
+	onBoth(t, func(t *testing.T, databaseURL string, _ *sql.DB) {
+		db := migrated(t, databaseURL)
+		f := startFamily(t, db)
+		name, err := db.MigrateDown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "00003_grace.go", name)
+		_, err = db.MigrateUp(t.Context())
+		require.NoError(t, err)
+		got, err := db.Family(t.Context(), f.ID)
+		require.NoError(t, err)
+		require.Equal(t, f, got, "without a salt")
+		rotated, err := db.Rotate(t.Context(), next(f))
+		require.NoError(t, err)
+		require.True(t, rotated)
 	})
 }
 

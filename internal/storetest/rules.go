@@ -18,6 +18,7 @@ var rules = []test{
 	{"a login needs the user unchanged", alone(loginNeedsUser)},
 	{"rotation replaces the live token", alone(rotationReplaces)},
 	{"rotation needs the live token", alone(rotationNeedsLiveToken)},
+	{"replays are counted on the live row alone", alone(replaysAreCounted)},
 	{"a repeated rotation finds its own successor", rotationRepeated},
 	{"rows do not grow with rotations", alone(rowsDoNotGrow)},
 	{"revocation happens once and stays", alone(revocationStays)},
@@ -93,6 +94,7 @@ func familyRoundTrip(t *testing.T, s session.Store) {
 	// Bytes that text handling would damage.
 	copy(f.TokenHash[:], "'\\\x00\xff\x1a\r\n\" ")
 	f.TokenHash[31] = 0
+	f.Salt, f.Replays = token.Salt(f.TokenHash), 3
 	require.NoError(t, s.StartFamily(t.Context(), f, u.PasswordHash))
 	require.Equal(t, f, family(t, s, f.ID))
 
@@ -191,6 +193,54 @@ func rotationNeedsLiveToken(t *testing.T, s session.Store) {
 	rotated, err := s.Rotate(t.Context(), r)
 	require.NoError(t, err)
 	require.False(t, rotated, "a family lived past its absolute end")
+}
+
+func replaysAreCounted(t *testing.T, s session.Store) {
+	u := addUser(t, s)
+	f := startFamily(t, s, u)
+	for count := range 3 {
+		counted, err := s.Replay(t.Context(), nextReplay(f))
+		require.NoError(t, err)
+		require.True(t, counted)
+		f.Replays++
+		require.Equal(t, count+1, f.Replays)
+		require.Equal(t, f, family(t, s, f.ID), "a replay moves nothing but the count")
+	}
+	for _, c := range []struct {
+		name   string
+		change func(r *session.Replay)
+	}{
+		{"another family", func(r *session.Replay) { r.FamilyID = newID(t) }},
+		{"an earlier generation", func(r *session.Replay) { r.Generation-- }},
+		{"a later generation", func(r *session.Replay) { r.Generation++ }},
+		{"a hash one bit away", func(r *session.Replay) { r.TokenHash[31] ^= 1 }},
+		{"a count that was given", func(r *session.Replay) { r.Count-- }},
+		{"a count that leaps", func(r *session.Replay) { r.Count++ }},
+		{"at the idle end", func(r *session.Replay) { r.At = f.ExpiresAt }},
+		{"at the absolute end", func(r *session.Replay) { r.At = f.AbsoluteEnd }},
+	} {
+		r := nextReplay(f)
+		c.change(&r)
+		counted, err := s.Replay(t.Context(), r)
+		require.NoError(t, err, c.name)
+		require.False(t, counted, c.name)
+		require.Equal(t, f, family(t, s, f.ID), c.name)
+	}
+	rotation := next(f)
+	mustRotate(t, s, rotation)
+	f = after(f, rotation)
+	require.Equal(t, f, family(t, s, f.ID), "a rotation begins a new count")
+
+	_, err := s.Revoke(t.Context(), f.ID, session.ReasonLogout, start)
+	require.NoError(t, err)
+	counted, err := s.Replay(t.Context(), nextReplay(f))
+	require.NoError(t, err)
+	require.False(t, counted, "a revoked family")
+}
+
+// nextReplay is the next replay of f's live token.
+func nextReplay(f session.Family) session.Replay {
+	return session.Replay{FamilyID: f.ID, Generation: f.Generation, TokenHash: f.TokenHash, Count: f.Replays + 1, At: f.RotatedAt}
 }
 
 // rotationRepeated is what a caller sees whose first attempt was committed, but whose answer was lost.
@@ -361,6 +411,7 @@ func endedContext(t *testing.T, s session.Store) {
 		"AddUser":     s.AddUser(ctx, session.User{ID: newID(t), Email: "x@example.com", PasswordHash: []byte("x"), CreatedAt: start}),
 		"StartFamily": s.StartFamily(ctx, newFamily(t, u), u.PasswordHash),
 		"Rotate":      second(s.Rotate(ctx, next(f))),
+		"Replay":      second(s.Replay(ctx, nextReplay(f))),
 		"Family":      second(s.Family(ctx, f.ID)),
 		"Revoke":      second(s.Revoke(ctx, f.ID, session.ReasonLogout, start)),
 		"SetPassword": second(s.SetPassword(ctx, u.ID, []byte("x"), start)),

@@ -21,6 +21,7 @@ type Open func(t *testing.T, replicas int) []session.Store
 // Run runs all tests. With -short the races take fewer rounds.
 func Run(t *testing.T, open Open) {
 	t.Run("rules", func(t *testing.T) { runAll(t, open, rules) })
+	t.Run("grace", func(t *testing.T) { runAll(t, open, graceTests) })
 	Races(t, open)
 }
 
@@ -106,6 +107,7 @@ func next(f session.Family) session.Rotation {
 		Generation: f.Generation,
 		OldHash:    f.TokenHash,
 		NewHash:    newHash(),
+		Salt:       token.NewSalt(),
 		At:         at,
 		ExpiresAt:  at.Add(idleLife),
 	}
@@ -113,7 +115,7 @@ func next(f session.Family) session.Rotation {
 
 // after is f as r leaves it.
 func after(f session.Family, r session.Rotation) session.Family {
-	f.Generation, f.TokenHash, f.RotatedAt, f.ExpiresAt = r.Generation+1, r.NewHash, r.At, r.ExpiresAt
+	f.Generation, f.TokenHash, f.Salt, f.Replays, f.RotatedAt, f.ExpiresAt = r.Generation+1, r.NewHash, r.Salt, 0, r.At, r.ExpiresAt
 	return f
 }
 

@@ -21,7 +21,7 @@ func (s *Signer) Access(userID ID, now time.Time) (string, error) {
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(now.Truncate(time.Second).Add(s.cfg.AccessTTL)),
 		ID:        rand.Text(),
-	}, s.accessKeys)
+	}, s.accessKeys[0])
 }
 
 // VerifyAccess returns what a valid access token says, or an error that wraps [ErrInvalid]. There is no leeway: at exp the

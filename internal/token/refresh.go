@@ -1,7 +1,8 @@
 package token
 
 import (
-	"crypto/rand"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"time"
@@ -26,10 +27,36 @@ type refreshClaims struct {
 
 func (refreshClaims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
 
-// Refresh makes the refresh token that says r, and adds 256 random bits as its jti, so that no two are alike.
-func (s *Signer) Refresh(r Refresh) (string, error) {
-	var random [32]byte
-	rand.Read(random[:]) // never fails (crypto/rand)
+// Refresh makes the first refresh token of a family, which says r. Its jti is 256 random bits, so that no two are alike.
+func (s *Signer) Refresh(r Refresh) (string, error) { return s.refresh(r, NewSalt(), s.refreshKeys[0]) }
+
+// Successor makes the refresh token that says r and follows parent. Its jti is an HMAC of a salt of its own and the parent's
+// every byte, so it is as random as the salt, and yet can be made again, by whoever has the parent, the salt and our key.
+func (s *Signer) Successor(parent string, salt Salt, r Refresh) (string, error) {
+	return s.refresh(r, successorID(parent, salt, s.successorKeys[0]), s.refreshKeys[0])
+}
+
+// SuccessorAgain makes the successor with that hash again, byte for byte, also if it was made with the previous key. It
+// returns "" if parent, salt or r are not those of its making.
+func (s *Signer) SuccessorAgain(parent string, salt Salt, r Refresh, hash [32]byte) (string, error) {
+	for i, key := range s.refreshKeys {
+		raw, err := s.refresh(r, successorID(parent, salt, s.successorKeys[i]), key)
+		if err != nil || Hash(raw) == hash {
+			return raw, err
+		}
+	}
+	return "", nil
+}
+
+func successorID(parent string, salt Salt, key []byte) (id [32]byte) {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(salt[:])
+	mac.Write([]byte(parent))
+	mac.Sum(id[:0])
+	return id
+}
+
+func (s *Signer) refresh(r Refresh, id [32]byte, key []byte) (string, error) {
 	return s.sign(refreshType, refreshClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    s.cfg.Issuer,
@@ -37,12 +64,12 @@ func (s *Signer) Refresh(r Refresh) (string, error) {
 			Subject:   r.UserID.String(),
 			IssuedAt:  jwt.NewNumericDate(r.IssuedAt),
 			ExpiresAt: jwt.NewNumericDate(r.ExpiresAt),
-			ID:        base64.RawURLEncoding.EncodeToString(random[:]),
+			ID:        base64.RawURLEncoding.EncodeToString(id[:]),
 		},
 		FamilyID:    r.FamilyID.String(),
 		Generation:  r.Generation,
 		AbsoluteEnd: r.AbsoluteEnd.UnixMicro(),
-	}, s.refreshKeys)
+	}, key)
 }
 
 // ParseRefresh returns what a genuine refresh token says, or an error that wraps [ErrInvalid]. It judges signature, type,

@@ -30,15 +30,19 @@ var (
 // maxLength bounds what is parsed at all. Our own tokens have less than 700 bytes.
 const maxLength = 4096
 
-// refreshKeyLabel separates the key of refresh tokens from the secret, which other services may hold to verify access tokens.
-const refreshKeyLabel = "jwt-toy refresh token"
+// These labels separate the keys of refresh tokens from the secret, which other services may hold to verify access tokens.
+const (
+	refreshKeyLabel   = "jwt-toy refresh token"
+	successorKeyLabel = "jwt-toy refresh successor"
+)
 
 // Signer makes and checks both kinds of token. It is safe for concurrent use.
 type Signer struct {
-	cfg         Config
-	method      *jwt.SigningMethodHMAC
-	accessKeys  keys
-	refreshKeys keys
+	cfg           Config
+	method        *jwt.SigningMethodHMAC
+	accessKeys    keys
+	refreshKeys   keys
+	successorKeys keys // name the successor of a refresh token
 }
 
 // keys holds the key that signs first, then, if there is one, the previous key, which only verifies.
@@ -68,12 +72,17 @@ func New(cfg Config) (*Signer, error) {
 		if len(secret) < size {
 			return nil, fmt.Errorf("%w: %s needs at least %d bytes, got %d", ErrShortSecret, cfg.Algorithm, size, len(secret))
 		}
-		derived, err := hkdf.Key(sha256.New, secret, nil, refreshKeyLabel, size)
+		refresh, err := hkdf.Key(sha256.New, secret, nil, refreshKeyLabel, size)
 		if err != nil {
 			return nil, fmt.Errorf("derive the key of refresh tokens: %w", err)
 		}
+		successor, err := hkdf.Key(sha256.New, secret, nil, successorKeyLabel, sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("derive the key of successors: %w", err)
+		}
 		s.accessKeys = append(s.accessKeys, secret)
-		s.refreshKeys = append(s.refreshKeys, derived)
+		s.refreshKeys = append(s.refreshKeys, refresh)
+		s.successorKeys = append(s.successorKeys, successor)
 	}
 	return s, nil
 }
@@ -81,10 +90,10 @@ func New(cfg Config) (*Signer, error) {
 // AccessTTL returns the life of the access tokens that the signer makes, whole seconds.
 func (s *Signer) AccessTTL() time.Duration { return s.cfg.AccessTTL }
 
-func (s *Signer) sign(typ string, claims jwt.Claims, k keys) (string, error) {
+func (s *Signer) sign(typ string, claims jwt.Claims, key []byte) (string, error) {
 	t := jwt.NewWithClaims(s.method, claims)
 	t.Header["typ"] = typ
-	raw, err := t.SignedString(k[0])
+	raw, err := t.SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("sign %s: %w", typ, err)
 	}

@@ -3,6 +3,7 @@
 package token
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"time"
 
@@ -38,6 +39,15 @@ type Config struct {
 	Issuer         string
 	Audience       string // of access tokens; refresh tokens have a fixed audience of their own
 	AccessTTL      time.Duration
+}
+
+// Salt makes the successors of one token differ, one from each attempt to rotate it. It is no secret.
+type Salt [32]byte
+
+// NewSalt returns a salt that was not used before.
+func NewSalt() (s Salt) {
+	rand.Read(s[:]) // never fails (crypto/rand)
+	return s
 }
 
 // Hash is what the store keeps of a refresh token.
