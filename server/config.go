@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/joho/godotenv"
+
+	"github.com/jwt-toy/jwt-toy/internal/session"
 )
 
 // config is everything that the environment decides: read once, valid, and safe to print.
@@ -35,6 +37,7 @@ type config struct {
 	AccessTTL            time.Duration // whole seconds, as the other two
 	RefreshTTL           time.Duration // idle life of a session, moved by every rotation
 	SessionMaxTTL        time.Duration // absolute life of a session, never moved
+	ReuseGrace           time.Duration // how long a rotated refresh token still yields its successor; 0: strict
 	BcryptCost           int
 	Warnings             []string // what works but deserves a look, for the log
 }
@@ -65,6 +68,7 @@ func settings() []setting {
 		{name: "REFRESH_TOKEN_EXPIRES_DAYS", def: "30", help: "life of an unused refresh token in days"},
 		{name: "REFRESH_TOKEN_TTL", help: "the same as a duration such as 12h; wins over the days"},
 		{name: "SESSION_MAX_TTL", def: "2160h", help: "life of a session however often it is refreshed (90 days)"},
+		{name: "REFRESH_REUSE_GRACE", def: "0s", help: "how long a refresh token that was just replaced yields its successor again, at most 60s; 0s ends the session at once"},
 		{name: "TRUSTED_ORIGINS", help: "origins whose pages may call this server, comma-separated, such as https://app.example.com; same site only, as the cookie is SameSite=Strict"},
 		{name: "BCRYPT_COST", def: "12", help: "4 to 15; below 10 only in dev"},
 	}
@@ -223,6 +227,7 @@ func (r *reader) lifetimes(c *config) {
 	// Browsers keep no cookie for more than 400 days (RFC 6265bis section 5.5).
 	c.RefreshTTL = r.lifetime("REFRESH_TOKEN_TTL", "REFRESH_TOKEN_EXPIRES_DAYS", day, 400*day)
 	c.SessionMaxTTL = r.duration("SESSION_MAX_TTL", 3650*day)
+	c.ReuseGrace = r.grace()
 	if len(r.problems) > 0 {
 		return
 	}
@@ -255,6 +260,15 @@ func (r *reader) duration(name string, most time.Duration) time.Duration {
 	if err != nil || d < time.Second || d > most || d%time.Second != 0 {
 		r.problem(name, fmt.Sprintf("is %.40q", v), fmt.Sprintf("Use whole seconds such as 90s, 15m or 12h, from 1s to %dh.", most/time.Hour))
 		return 0
+	}
+	return d
+}
+
+func (r *reader) grace() time.Duration {
+	v := r.text("REFRESH_REUSE_GRACE")
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > session.MaxGrace {
+		r.problem("REFRESH_REUSE_GRACE", fmt.Sprintf("is %.40q", v), fmt.Sprintf("Use a duration such as 10s, at most %.0fs; 0s is none.", session.MaxGrace.Seconds()))
 	}
 	return d
 }

@@ -51,6 +51,7 @@ func TestConfigPrecedence(t *testing.T) {
 	key := "JWT_SECRET_KEY=" + goodKey + "\n"
 	issuer := func(c config) any { return c.JWTIssuer }
 	access := func(c config) any { return c.AccessTTL }
+	grace := func(c config) any { return c.ReuseGrace }
 	tests := []struct {
 		name  string
 		flags []string
@@ -69,6 +70,8 @@ func TestConfigPrecedence(t *testing.T) {
 		{"duration over minutes", nil, nil, "ACCESS_TOKEN_EXPIRES_MIN=5\nACCESS_TOKEN_TTL=7s", access, 7 * time.Second},
 		{"minutes of the environment over duration of the file", nil, map[string]string{"ACCESS_TOKEN_EXPIRES_MIN": "5"}, "ACCESS_TOKEN_TTL=7s", access, 5 * time.Minute},
 		{"duration of the environment over minutes as a flag: the flag wins", []string{"-access-token-expires-min=3"}, map[string]string{"ACCESS_TOKEN_TTL": "7s"}, "", access, 3 * time.Minute},
+		{"no grace", nil, nil, "", grace, time.Duration(0)},
+		{"grace", []string{"-refresh-reuse-grace", "60s"}, map[string]string{"REFRESH_REUSE_GRACE": "1s"}, "", grace, time.Minute},
 		{"dollar stays", nil, nil, `DATABASE_URL=mysql://u:p$A${B}$c@h/d`, func(c config) any { return c.DatabaseURL }, secret("mysql://u:p$A${B}$c@h/d")},
 		{"dollar in double quotes stays", nil, nil, `DATABASE_URL="mysql://u:p$A\$c#x@h/d" # here`, func(c config) any { return c.DatabaseURL }, secret("mysql://u:p$A$c#x@h/d")},
 		{"hash within a value stays", nil, nil, `DATABASE_URL=mysql://u:p#w@h/d # here`, func(c config) any { return c.DatabaseURL }, secret("mysql://u:p#w@h/d")},
@@ -121,6 +124,9 @@ func TestConfigRefuses(t *testing.T) {
 		{map[string]string{"ACCESS_TOKEN_TTL": "25h"}, "ACCESS_TOKEN_TTL"},
 		{map[string]string{"REFRESH_TOKEN_TTL": "0s"}, "REFRESH_TOKEN_TTL"},
 		{map[string]string{"SESSION_MAX_TTL": "90d"}, "SESSION_MAX_TTL"},
+		{map[string]string{"REFRESH_REUSE_GRACE": "61s"}, "REFRESH_REUSE_GRACE in the environment is \"61s\""},
+		{map[string]string{"REFRESH_REUSE_GRACE": "-1s"}, "at most 60s"},
+		{map[string]string{"REFRESH_REUSE_GRACE": "10"}, "Use a duration such as 10s"},
 		{map[string]string{"BCRYPT_COST": "3"}, "BCRYPT_COST"},
 		{map[string]string{"BCRYPT_COST": "16"}, "BCRYPT_COST"},
 		{map[string]string{"BCRYPT_COST": "ten"}, "BCRYPT_COST"},

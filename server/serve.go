@@ -130,6 +130,7 @@ func newSessions(cfg config, db session.Store, log *slog.Logger) (*session.Servi
 		Passwords:     passwords,
 		RefreshTTL:    cfg.RefreshTTL,
 		SessionMaxTTL: cfg.SessionMaxTTL,
+		Grace:         cfg.ReuseGrace,
 		StoreTimeout:  storeTimeout,
 		Log:           log,
 	}), nil

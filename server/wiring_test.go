@@ -58,12 +58,16 @@ func TestSettingsTakeEffect(t *testing.T) {
 	s.stop()
 	require.Equal(t, 0, s.wait())
 
+	env["REFRESH_REUSE_GRACE"] = "60s"
 	env["SESSION_MAX_TTL"] = "24h" // shorter than the refresh token's own life
 	s = startServer(t, env)
 	require.Contains(t, s.stderr.String(), "SESSION_MAX_TTL ends every session after 24h")
 	a = s.login(s.user(0))
 	c, _ = a.cookie()
 	require.Equal(t, 24*60*60, c.MaxAge)
+	child, _ := s.refresh(c.Value).cookie()
+	again, _ := s.refresh(c.Value).cookie()
+	require.Equal(t, child.Value, again.Value, "the grace")
 }
 
 func decodePart(t *testing.T, part string) map[string]any {

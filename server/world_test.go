@@ -31,6 +31,7 @@ type world struct {
 	url      string
 	handler  http.Handler
 	sessions *session.Service
+	config   session.Config // of sessions
 	store    *brittleStore
 	clock    *clock
 	log      *syncBuffer
@@ -128,10 +129,11 @@ func newWorld(t *testing.T, changes ...func(*deps)) *world {
 	require.NoError(t, err)
 	passwords, err := session.NewPasswords(4, 0)
 	require.NoError(t, err)
-	w.sessions = session.New(session.Config{
+	w.config = session.Config{
 		Store: w.store, Tokens: signer, Passwords: passwords, RefreshTTL: 30 * day, SessionMaxTTL: 90 * day,
 		StoreTimeout: time.Hour, Now: w.clock.now, Log: log,
-	})
+	}
+	w.sessions = session.New(w.config)
 	for _, u := range demoUsers() {
 		_, err := w.sessions.AddUser(ctx, u.Email, u.Password)
 		require.NoError(t, err)
