@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,11 +43,12 @@ func (j judged) outage(_ context.Context, begin bool) error {
 }
 
 // lifetimes of a judged server.
-type lifetimes struct{ access, refresh, session time.Duration }
+type lifetimes struct{ access, refresh, session, grace time.Duration }
 
 var (
-	defaultLifetimes = lifetimes{15 * time.Minute, 30 * day, 90 * day}
-	shortLifetimes   = lifetimes{2 * time.Second, 6 * time.Second, 15 * time.Second}
+	defaultLifetimes = lifetimes{15 * time.Minute, 30 * day, 90 * day, 0}
+	shortLifetimes   = lifetimes{2 * time.Second, 6 * time.Second, 15 * time.Second, 0}
+	withGrace        = lifetimes{15 * time.Minute, 30 * day, 90 * day, 10 * time.Second}
 )
 
 // startJudged starts a server; a change puts something between it and its database.
@@ -68,7 +70,7 @@ func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool,
 		kept.Store = c(db)
 	}
 	sessions := session.New(session.Config{
-		Store: kept, Tokens: signer, Passwords: passwords, RefreshTTL: l.refresh, SessionMaxTTL: l.session,
+		Store: kept, Tokens: signer, Passwords: passwords, RefreshTTL: l.refresh, SessionMaxTTL: l.session, Grace: l.grace,
 		StoreTimeout: storeTimeout, Now: clock.now, Log: log,
 	})
 	for _, u := range demoUsers() {
@@ -116,6 +118,21 @@ func TestConformanceSQLite(t *testing.T) {
 func TestConformanceMySQL(t *testing.T) {
 	j := startJudged(t, mysqltest.URL(t), defaultLifetimes, true)
 	wholeCatalogue(t, conforms(t, conformance.Options{Target: j.url, Advance: j.clock.advance, Production: true, Slow: true, JWTSecret: goodKey, Outage: j.outage}))
+}
+
+// TestConformanceGrace judges the other dialect by its own stories.
+func TestConformanceGrace(t *testing.T) {
+	j := startJudged(t, sqliteURL(t), withGrace, true)
+	profile := conformance.Profile{Policy: conformance.Policy{Rotation: "grace", GraceSeconds: 10}}
+	rep := conforms(t, conformance.Options{Target: j.url, Profile: profile, Advance: j.clock.advance, Production: true})
+	judged := 0
+	for _, s := range rep.Stories {
+		if strings.HasPrefix(s.ID, "grace.") {
+			require.Equal(t, conformance.Pass, s.Verdict, s.ID)
+			judged++
+		}
+	}
+	require.Equal(t, 4, judged)
 }
 
 // TestConformanceDev is the default run against the default configuration: plain http, no hook. It judges all that such a run can see, and
