@@ -459,7 +459,6 @@ func mutants() []mutant {
 		})},
 		{check: "http.odd-cookies/untouched", wrap: afterwards(longCookie)},
 		{check: "outage.refresh/goes-on", wrap: in("outage.refresh", refreshPath, 6, refusing(http.StatusUnauthorized))},
-		{check: "outage.logout/repeatable", wrap: in("outage.logout", logoutPath, 2, refusing(http.StatusBadRequest))},
 		{check: "http.steady/login-after", wrap: in("http.steady", loginPath, 1, refusing(http.StatusForbidden))},
 	}
 }
