@@ -10,16 +10,15 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/joho/godotenv"
-
 	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/store"
+	"github.com/jwt-toy/jwt-toy/internal/token"
 )
 
 // config is everything that the environment decides: read once, valid, and safe to print.
@@ -139,7 +138,7 @@ func loadConfig(flags map[string]string, getenv func(string) string, envFile str
 	r := &reader{flags: flags, getenv: getenv, file: file, fileName: cmp.Or(envFile, ".env")}
 	c := config{
 		Env:                  r.text("ENV"),
-		DatabaseURL:          secret(r.text("DATABASE_URL")),
+		DatabaseURL:          r.databaseURL(),
 		JWTSecretKey:         secret(r.text("JWT_SECRET_KEY")),
 		JWTSecretKeyPrevious: secret(r.text("JWT_SECRET_KEY_PREVIOUS")),
 		JWTAlgorithm:         r.text("JWT_ALGORITHM"),
@@ -148,15 +147,28 @@ func loadConfig(flags map[string]string, getenv func(string) string, envFile str
 		r.problem("ENV", fmt.Sprintf("is %.40q", c.Env), "Use one word, such as dev or production.")
 	}
 	c.AppName, c.JWTIssuer, c.JWTAudience = r.label("APP_NAME"), r.label("JWT_ISSUER"), r.label("JWT_AUDIENCE")
+	if c.JWTAudience == token.RefreshAudience {
+		r.problem("JWT_AUDIENCE", "is the audience that refresh tokens have", "Use another: whoever accepts access tokens must not accept the others.")
+	}
 	c.Addr = r.addr(&c)
 	c.TrustedOrigins = r.origins(c.dev())
 	c.BcryptCost = r.bcryptCost(c.dev())
 	r.lifetimes(&c)
 	r.keys(&c, signs)
+	ignored := ignoredNames(file, r.fileName)
 	if len(r.problems) > 0 {
-		return config{}, errors.New("the configuration needs mending:\n\n  " + strings.Join(r.problems, "\n  "))
+		return config{}, errors.New("the configuration needs mending:\n\n  " + strings.Join(append(r.problems, ignored...), "\n  "))
 	}
+	c.Warnings = append(c.Warnings, ignored...)
 	return c, nil
+}
+
+func (r *reader) databaseURL() secret {
+	v := r.text("DATABASE_URL")
+	if err := store.CheckURL(v); err != nil {
+		r.problem("DATABASE_URL", "cannot be used", strings.TrimPrefix(err.Error(), store.ErrURL.Error()+": "))
+	}
+	return secret(v)
 }
 
 // label reads a name that is sent in headers and claims.
@@ -275,11 +287,12 @@ func (r *reader) grace() time.Duration {
 
 // keys checks the signing keys, and in dev makes one where there is none.
 func (r *reader) keys(c *config, signs bool) {
-	if minKeyBytes[c.JWTAlgorithm] == 0 {
-		r.problem("JWT_ALGORITHM", fmt.Sprintf("is %.40q", c.JWTAlgorithm), "Use HS256, HS384 or HS512.")
-		return
+	algorithm := c.JWTAlgorithm
+	if minKeyBytes[algorithm] == 0 {
+		r.problem("JWT_ALGORITHM", fmt.Sprintf("is %.40q", algorithm), "Use HS256, HS384 or HS512.")
+		algorithm = "HS256" // what it asks of a key, the others do too
 	}
-	mend := fmt.Sprintf("Make one: openssl rand -hex %d", minKeyBytes[c.JWTAlgorithm])
+	mend := fmt.Sprintf("Make one: openssl rand -hex %d", minKeyBytes[algorithm])
 	switch {
 	case !signs: // nothing is signed or verified, so nobody needs the operator's keys
 		c.JWTSecretKey, c.JWTSecretKeyPrevious = randomKey(), ""
@@ -289,12 +302,12 @@ func (r *reader) keys(c *config, signs bool) {
 	case c.JWTSecretKey == "":
 		r.problem("JWT_SECRET_KEY", "is not set", mend)
 	default:
-		if err := keyProblem(c.JWTSecretKey, c.JWTAlgorithm); err != nil {
+		if err := keyProblem(c.JWTSecretKey, algorithm); err != nil {
 			r.problem("JWT_SECRET_KEY", err.Error(), mend)
 		}
 	}
 	if c.JWTSecretKeyPrevious != "" {
-		if err := keyProblem(c.JWTSecretKeyPrevious, c.JWTAlgorithm); err != nil {
+		if err := keyProblem(c.JWTSecretKeyPrevious, algorithm); err != nil {
 			r.problem("JWT_SECRET_KEY_PREVIOUS", err.Error(), "Leave it unset: whoever guesses a key that is accepted can sign in as anybody.")
 		}
 	}
@@ -304,31 +317,4 @@ func randomKey() secret {
 	b := make([]byte, 64) // long enough for every algorithm
 	_, _ = rand.Read(b)   // never fails, see crypto/rand
 	return secret(hex.EncodeToString(b))
-}
-
-// readEnvFile reads KEY=VALUE lines without exporting them. Without a name it reads .env if there is one. A $ is a $: nothing
-// is expanded, since passwords have them. The parser's own errors quote the line, which may hold a secret, so the line's
-// number stands in for them.
-func readEnvFile(name string) (map[string]string, error) {
-	b, err := os.ReadFile(cmp.Or(name, ".env"))
-	if errors.Is(err, os.ErrNotExist) && name == "" {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("the settings file cannot be read: %w", err)
-	}
-	const dollar = "\uE000" // any character that no .env holds
-	text := strings.ReplaceAll(strings.TrimPrefix(string(b), "\uFEFF"), "$", dollar)
-	values, err := godotenv.Unmarshal(text)
-	if err != nil {
-		for i, line := range strings.SplitAfter(text, "\n") {
-			if _, err := godotenv.Unmarshal(line); err != nil {
-				return nil, fmt.Errorf("%s:%d is not of the form KEY=VALUE", cmp.Or(name, ".env"), i+1)
-			}
-		}
-		return nil, fmt.Errorf("%s does not consist of KEY=VALUE lines", cmp.Or(name, ".env"))
-	}
-	for k, v := range values {
-		values[k] = strings.ReplaceAll(v, dollar, "$")
-	}
-	return values, nil
 }

@@ -113,6 +113,9 @@ func TestConfigRefuses(t *testing.T) {
 		{map[string]string{"APP_NAME": "a\nb"}, "APP_NAME"},
 		{map[string]string{"JWT_ISSUER": " "}, "JWT_ISSUER"},
 		{map[string]string{"JWT_AUDIENCE": "ä"}, "JWT_AUDIENCE"},
+		{map[string]string{"JWT_AUDIENCE": "jwt-toy-refresh"}, "JWT_AUDIENCE in the environment is the audience that refresh tokens have"},
+		{map[string]string{"DATABASE_URL": "postgresql://app:pw@db/x"}, "DATABASE_URL in the environment cannot be used\n    \"postgresql\" is neither"},
+		{map[string]string{"DATABASE_URL": "mysql://app:p@w@db/x"}, "write an @ in the password as %40"},
 		{map[string]string{"ACCESS_TOKEN_EXPIRES_MIN": "0"}, "ACCESS_TOKEN_EXPIRES_MIN"},
 		{map[string]string{"ACCESS_TOKEN_EXPIRES_MIN": "-1"}, "ACCESS_TOKEN_EXPIRES_MIN"},
 		{map[string]string{"ACCESS_TOKEN_EXPIRES_MIN": "1441"}, "from 1 to 1440"},
@@ -165,11 +168,20 @@ func TestConfigRefuses(t *testing.T) {
 func TestConfigMessage(t *testing.T) {
 	_, err := load(t, []string{"-addr", "nowhere", "-bcrypt-cost", "99"},
 		map[string]string{"JWT_ALGORITHM": "HS512", "ACCESS_TOKEN_TTL": "15", "ENV": "production"},
-		"JWT_SECRET_KEY=CHANGE_ME_TO_A_LONG_RANDOM_SECRET\nJWT_SECRET_KEY_PREVIOUS=hunter2hunter2\nTRUSTED_ORIGINS=http://app.example.com,*\nDATABASE_URL=mysql://app:hunter2@db/x\n")
+		"JWT_SECRET_KEY=CHANGE_ME_TO_A_LONG_RANDOM_SECRET\nJWT_SECRET_KEY_PREVIOUS=hunter2hunter2\nTRUSTED_ORIGINS=http://app.example.com,*\n"+
+			"DATABASE_URL=mysql://app:hunter2@db/x?ssl_mode=REQUIRED\nJWT_AUDIENCE=jwt-toy-refresh\nJWT_ISUER=shop\nSMTP_HOST=mail\n")
 	require.Error(t, err)
 	requireGolden(t, "config-message.txt", err.Error()+"\n")
 	require.NotContains(t, err.Error(), "hunter2")
 	require.NotContains(t, err.Error(), "CHANGE_ME")
+}
+
+// An algorithm that is unknown hides no fault of the keys.
+func TestConfigAlgorithmAndKeys(t *testing.T) {
+	_, err := load(t, nil, map[string]string{"JWT_ALGORITHM": "RS256", "JWT_SECRET_KEY": "short", "JWT_SECRET_KEY_PREVIOUS": "CHANGE_ME"}, "")
+	require.ErrorContains(t, err, `JWT_ALGORITHM in the environment is "RS256"`)
+	require.ErrorContains(t, err, "JWT_SECRET_KEY in the environment has 5 bytes")
+	require.ErrorContains(t, err, "JWT_SECRET_KEY_PREVIOUS in the environment is a placeholder")
 }
 
 func TestConfigWarnings(t *testing.T) {
@@ -232,9 +244,9 @@ func TestConfigWithoutSigning(t *testing.T) {
 func TestEnvFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "x.env")
-	require.NoError(t, os.WriteFile(name, []byte("# a comment\nJWT_ISSUER=x\n\nthis line is hunter2 broken\n"), 0o600))
+	require.NoError(t, os.WriteFile(name, []byte("# a comment\nJWT_ISSUER=x\n\nthis line is hunter2 broken\nA=b\nso is this\n"), 0o600))
 	_, err := loadConfig(nil, func(string) string { return "" }, name, true)
-	require.EqualError(t, err, name+":4 is not of the form KEY=VALUE")
+	require.EqualError(t, err, name+":4 is not of the form KEY=VALUE\n"+name+":6 is not of the form KEY=VALUE")
 
 	_, err = loadConfig(nil, func(string) string { return "" }, filepath.Join(dir, "missing.env"), true)
 	require.ErrorIs(t, err, os.ErrNotExist, "a file that is asked for must be there")
@@ -253,6 +265,59 @@ func TestEnvFileIsNotExported(t *testing.T) {
 	require.NoError(t, err)
 	_, ok := os.LookupEnv("JWT_ISSUER")
 	require.False(t, ok)
+}
+
+// A name in .env that is no setting is not silently ignored, and what it resembles is named.
+func TestConfigIgnoredNames(t *testing.T) {
+	tests := []struct{ name, meant string }{
+		{"JWT_SECRET_KYE", "JWT_SECRET_KEY"},
+		{"JWT_SECRET", "JWT_SECRET_KEY"},
+		{"SECRET_KEY", "JWT_SECRET_KEY"},
+		{"JWT_SECRET_KEY_PREVIUS", "JWT_SECRET_KEY_PREVIOUS"},
+		{"JWT_SECRET_KEY_OLD", "JWT_SECRET_KEY"},
+		{"jwt_issuer", "JWT_ISSUER"},
+		{"DATABASE_URI", "DATABASE_URL"},
+		{"ENVIRONMENT", "ENV"},
+		{"ACCESS_TOKEN_EXPIRE_MINUTES", "ACCESS_TOKEN_EXPIRES_MIN"},
+		{"REFRESH_TOKEN_EXPIRE_DAYS", "REFRESH_TOKEN_EXPIRES_DAYS"},
+		{"ALLOWED_ORIGINS", ""},
+		{"SMTP_HOST", ""},
+		{"T", ""},
+	}
+	for _, tt := range tests {
+		c, err := load(t, nil, nil, tt.name+"=hunter2\nJWT_SECRET_KEY="+goodKey+"\nMYSQL_PASSWORD=x\nPORT=80\n")
+		require.NoError(t, err)
+		want := tt.name + " in .env is no setting and is ignored: did you mean " + tt.meant + "?"
+		if tt.meant == "" {
+			want = tt.name + " in .env: no settings of this server, ignored"
+		}
+		require.Equal(t, []string{want}, c.Warnings)
+	}
+
+	c, err := load(t, nil, nil, "B=1\nA=1\nhunter2=1\nJWT_SECRET_KEY="+goodKey)
+	require.NoError(t, err)
+	require.Equal(t, []string{"A, B in .env: no settings of this server, ignored"}, c.Warnings, "sorted, and nothing that may be a secret")
+
+	_, err = load(t, nil, nil, "ENV=production\nJWT_SECRET_KYE="+goodKey)
+	require.ErrorContains(t, err, "JWT_SECRET_KEY is not set")
+	require.ErrorContains(t, err, "did you mean JWT_SECRET_KEY?")
+	require.NotContains(t, err.Error(), goodKey)
+}
+
+// .env.example, once its secret is good, is a configuration without warnings, and names every setting.
+func TestConfigExample(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(repository(t), ".env.example"))
+	require.NoError(t, err)
+	text := strings.Replace(string(example), "CHANGE_ME_TO_A_LONG_RANDOM_SECRET", goodKey, 1)
+	c, err := load(t, nil, nil, text)
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings)
+	for _, s := range settings() {
+		require.Regexp(t, `(?m)^(# )?`+s.name+`=`, text)
+	}
+	for _, name := range alsoInEnvFile {
+		require.Regexp(t, `(?m)^(# )?`+name+`=`, text)
+	}
 }
 
 // The original project's .env, its placeholder replaced, is a configuration of this server.

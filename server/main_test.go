@@ -214,7 +214,7 @@ func TestFailures(t *testing.T) {
 		{"not a URL", map[string]string{"DATABASE_URL": "hunter2"}, nil, 2, "DATABASE_URL"},
 		{"placeholder", map[string]string{"JWT_SECRET_KEY": "CHANGE_ME_TO_A_LONG_RANDOM_SECRET"}, nil, 2, "openssl rand -hex 32"},
 		{"no key in production", map[string]string{"JWT_SECRET_KEY": "", "ENV": "production"}, nil, 2, "JWT_SECRET_KEY is not set\n    Make one: openssl rand -hex 32"},
-		{"audience of refresh tokens", map[string]string{"JWT_AUDIENCE": "jwt-toy-refresh"}, nil, 2, "audience"},
+		{"audience of refresh tokens", map[string]string{"JWT_AUDIENCE": "jwt-toy-refresh"}, nil, 2, "JWT_AUDIENCE in the environment"},
 		{"seed in production", map[string]string{"ENV": "production", "BCRYPT_COST": "10"}, []string{"-seed"}, 2, "-seed is for ENV=dev"},
 		{"no such settings file", nil, []string{"-env-file", "/nowhere/.env"}, 2, "/nowhere/.env"},
 		{"unknown flag", nil, []string{"-port", "80"}, 2, "-port; see: go run ./server serve -h"},

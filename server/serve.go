@@ -99,10 +99,7 @@ func openStore(ctx context.Context, a *app) (*store.DB, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	db, err := store.Open(ctx, string(a.cfg.DatabaseURL))
-	switch {
-	case errors.Is(err, store.ErrURL):
-		return nil, usageError{err}
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("cannot open the database: %w", err)
 	}
 	return db, nil

@@ -35,6 +35,12 @@ func Open(ctx context.Context, databaseURL string) (*DB, error) {
 	return open(ctx, e)
 }
 
+// CheckURL returns the error with which [Open] would refuse the DATABASE_URL itself, an [ErrURL], without connecting.
+func CheckURL(databaseURL string) error {
+	_, err := newEngine(databaseURL)
+	return err
+}
+
 func open(ctx context.Context, e engine) (*DB, error) {
 	write, read, err := e.open()
 	if err != nil {

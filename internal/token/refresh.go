@@ -10,11 +10,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A refresh token is told from an access token by its key, its type and its audience, each of which would do.
-const (
-	refreshType     = "rt+jwt"
-	refreshAudience = "jwt-toy-refresh"
-)
+// RefreshAudience is the audience of refresh tokens, which that of access tokens must not be. The two kinds are told apart
+// by key, type and audience, each of which would do.
+const RefreshAudience = "jwt-toy-refresh"
+
+const refreshType = "rt+jwt"
 
 // refreshClaims is the payload. GetExpirationTime hides exp from the library: whether a refresh token has expired is for
 // the family's row to say, or a rotated token older than its exp would end nothing when it comes back.
@@ -60,7 +60,7 @@ func (s *Signer) refresh(r Refresh, id [32]byte, key []byte) (string, error) {
 	return s.sign(refreshType, refreshClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    s.cfg.Issuer,
-			Audience:  jwt.ClaimStrings{refreshAudience},
+			Audience:  jwt.ClaimStrings{RefreshAudience},
 			Subject:   r.UserID.String(),
 			IssuedAt:  jwt.NewNumericDate(r.IssuedAt),
 			ExpiresAt: jwt.NewNumericDate(r.ExpiresAt),
@@ -76,7 +76,7 @@ func (s *Signer) refresh(r Refresh, id [32]byte, key []byte) (string, error) {
 // issuer, audience and form, never expiry.
 func (s *Signer) ParseRefresh(raw string) (Refresh, error) {
 	var c refreshClaims
-	if err := s.parse(raw, refreshType, &c, s.refreshKeys, jwt.WithAudience(refreshAudience)); err != nil {
+	if err := s.parse(raw, refreshType, &c, s.refreshKeys, jwt.WithAudience(RefreshAudience)); err != nil {
 		return Refresh{}, err
 	}
 	family, err := parseID(c.FamilyID)

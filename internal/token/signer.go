@@ -57,8 +57,8 @@ func New(cfg Config) (*Signer, error) {
 		return nil, fmt.Errorf("%w: %q", ErrAlgorithm, cfg.Algorithm)
 	}
 	// The library checks neither an empty issuer nor an empty audience.
-	if cfg.Issuer == "" || cfg.Audience == "" || cfg.Audience == refreshAudience {
-		return nil, fmt.Errorf("%w: issuer and audience must be set, and the audience must not be %q", ErrConfig, refreshAudience)
+	if cfg.Issuer == "" || cfg.Audience == "" || cfg.Audience == RefreshAudience {
+		return nil, fmt.Errorf("%w: issuer and audience must be set, and the audience must not be %q", ErrConfig, RefreshAudience)
 	}
 	if cfg.AccessTTL < time.Second || cfg.AccessTTL%time.Second != 0 {
 		return nil, fmt.Errorf("%w: the life of access tokens must be whole seconds, at least one, not %s", ErrConfig, cfg.AccessTTL)
