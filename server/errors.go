@@ -12,7 +12,6 @@ import (
 var (
 	errMalformedJSON  = errors.New("the body is not valid JSON")
 	errBodyIncomplete = errors.New("the body did not arrive in full")
-	errTooManyCookies = errors.New("there are too many refresh_token cookies: clear the site's cookies")
 	errNoBearer       = errors.New("an access token is needed, as Authorization: Bearer")
 	errBadBearer      = errors.New("the access token is not valid")
 	errCrossSite      = errors.New("a page of another site may not do this")
@@ -31,7 +30,6 @@ var statuses = []struct {
 }{
 	{errMalformedJSON, http.StatusBadRequest},
 	{errBodyIncomplete, http.StatusBadRequest},
-	{errTooManyCookies, http.StatusBadRequest},
 	{errNoBearer, http.StatusUnauthorized},
 	{errBadBearer, http.StatusUnauthorized},
 	{session.ErrBadCredentials, http.StatusUnauthorized},

@@ -189,7 +189,7 @@ func TestOpenAPI(t *testing.T) {
 	ask("GET", "/me", "", "Authorization: Bearer "+p.access)
 	ask("GET", "/healthz", "")
 	ask("GET", "/readyz", "")
-	ask("POST", "/auth/logout", "", cookieOf(strings.Split(strings.Repeat("x ", maxLogoutTokens), " ")...))
+	d.judge("POST", "/auth/logout", w.cutOff("/auth/logout"))
 	ask("POST", "/auth/logout", "", cookieOf(p.refresh))
 	ask("POST", "/auth/logout", "")
 
