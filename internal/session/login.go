@@ -143,5 +143,5 @@ func (s *Service) Authenticate(ctx context.Context, rawAccess string) (User, err
 	return user, nil
 }
 
-// refused is [ErrInvalidToken] with a reason that is for the log alone.
+// refused is [ErrInvalidToken] with a reason, for whoever debugs; the client is not told.
 func refused(reason string) error { return fmt.Errorf("%w: %s", ErrInvalidToken, reason) }

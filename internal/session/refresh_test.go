@@ -151,8 +151,11 @@ func TestRefreshExplains(t *testing.T) {
 		}, session.ErrUnavailable, []string{"token_ahead"}, false},
 		{"the row is behind an old token", func(t *testing.T, w *world, _ session.Tokens) {
 			w.exec(t, `UPDATE token_families SET generation = 1, token_hash = zeroblob(32)`)
-			w.advance(5 * time.Minute)
+			w.advance(5*time.Minute - time.Duration(start.Nanosecond())) // the token knows whole seconds
 		}, session.ErrInvalidToken, []string{"token_ahead"}, false},
+		{"the absolute life has ended before the idle life", func(t *testing.T, w *world, _ session.Tokens) {
+			w.exec(t, `UPDATE token_families SET absolute_expires_at = rotated_at`)
+		}, session.ErrInvalidToken, nil, false},
 		{"another token of the generation is live", func(t *testing.T, w *world, _ session.Tokens) {
 			w.exec(t, `UPDATE token_families SET token_hash = zeroblob(32)`)
 		}, session.ErrInvalidToken, []string{"reuse_detected"}, false},
@@ -299,25 +302,76 @@ func (s hangUpAfterRead) UserByEmail(ctx context.Context, email string) (session
 	return s.Store.UserByEmail(ctx, email)
 }
 
+// stuck is a store that never answers, or one that answers all but the start of a family.
+type stuck struct {
+	session.Store
+	onlyStart bool
+}
+
+func (s stuck) wait(ctx context.Context) error {
+	<-ctx.Done()
+	return errors.Join(session.ErrUnavailable, ctx.Err())
+}
+
+func (s stuck) UserByEmail(ctx context.Context, email string) (session.User, error) {
+	if s.onlyStart {
+		return s.Store.UserByEmail(ctx, email)
+	}
+	return session.User{}, s.wait(ctx)
+}
+
+func (s stuck) UserByID(ctx context.Context, _ token.ID) (session.User, error) {
+	return session.User{}, s.wait(ctx)
+}
+
+func (s stuck) AddUser(ctx context.Context, _ session.User) error { return s.wait(ctx) }
+
+func (s stuck) StartFamily(ctx context.Context, _ session.Family, _ []byte) error { return s.wait(ctx) }
+
+func (s stuck) Rotate(ctx context.Context, _ session.Rotation) (bool, error) {
+	return false, s.wait(ctx)
+}
+
+func (s stuck) Revoke(ctx context.Context, _ token.ID, _ session.Reason, _ time.Time) (bool, error) {
+	return false, s.wait(ctx)
+}
+
+func (s stuck) DeleteEnded(ctx context.Context, _ time.Time, _ int) (int, error) {
+	return 0, s.wait(ctx)
+}
+
 // TestStoreTimeout: no call waits for ever, also if its caller would.
 func TestStoreTimeout(t *testing.T) {
 	w := newWorld(t)
-	passwords, err := session.NewPasswords(4, 1)
-	require.NoError(t, err)
-	w.faults.rotate = func(ctx context.Context, _ session.Rotation) (bool, error) {
-		<-ctx.Done()
-		return false, errors.Join(session.ErrUnavailable, ctx.Err())
-	}
-	w.faults.revoke = func(ctx context.Context, _ token.ID, _ session.Reason, _ time.Time) (bool, error) {
-		<-ctx.Done()
-		return false, errors.Join(session.ErrUnavailable, ctx.Err())
-	}
-	s := session.New(session.Config{
-		Store: w.faults, Tokens: w.tokens, Passwords: passwords, RefreshTTL: refreshTTL, SessionMaxTTL: maxTTL,
-		StoreTimeout: 20 * time.Millisecond, Now: w.now,
-	})
 	tokens := w.login(t)
-	_, err = s.Refresh(t.Context(), tokens.Refresh)
-	require.ErrorIs(t, err, session.ErrUnavailable)
-	require.ErrorIs(t, s.Logout(t.Context(), tokens.Refresh), session.ErrUnavailable)
+	service := func(store session.Store) *session.Service {
+		passwords, err := session.NewPasswords(4, 1)
+		require.NoError(t, err)
+		return session.New(session.Config{
+			Store: store, Tokens: w.tokens, Passwords: passwords, RefreshTTL: refreshTTL, SessionMaxTTL: maxTTL,
+			StoreTimeout: 50 * time.Millisecond, Now: w.now,
+		})
+	}
+	s, ctx := service(stuck{Store: w.db}), context.Background()
+	second := func(_ any, err error) error { return err }
+	for name, call := range map[string]func() error{
+		"login":                func() error { return second(s.Login(ctx, email, password)) },
+		"start of a family":    func() error { return second(service(stuck{w.db, true}).Login(ctx, email, password)) },
+		"refresh":              func() error { return second(s.Refresh(ctx, tokens.Refresh)) },
+		"logout":               func() error { return s.Logout(ctx, tokens.Refresh) },
+		"access token":         func() error { return second(s.Authenticate(ctx, tokens.Access)) },
+		"new user":             func() error { return second(s.AddUser(ctx, "x@example.com", password)) },
+		"change of a password": func() error { return second(s.SetPassword(ctx, email, password)) },
+		"disabling of a user":  func() error { return second(s.SetDisabled(ctx, email, true)) },
+		"cleanup":              func() error { return second(s.Cleanup(ctx)) },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- call() }()
+		select {
+		case err := <-done:
+			require.ErrorIs(t, err, session.ErrUnavailable, name)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the %s waits for ever", name)
+		}
+	}
 }
