@@ -278,17 +278,22 @@ func TestClientHangsUp(t *testing.T) {
 		require.NoError(t, w.Logout(gone, tokens.Refresh))
 		w.requireEnded(t, tokens.Refresh, session.ReasonLogout)
 	})
-	t.Run("password change", func(t *testing.T) {
-		w := newWorld(t)
-		tokens := w.login(t)
-		ctx, hangUp := context.WithCancel(t.Context())
-		w.faults.Store = hangUpAfterRead{w.db, hangUp}
-		ended, err := w.SetPassword(ctx, email, "new")
-		require.NoError(t, err)
-		require.Equal(t, 1, ended)
-		require.Error(t, ctx.Err())
-		w.requireEnded(t, tokens.Refresh, session.ReasonPassword)
-	})
+	for reason, change := range map[session.Reason]func(context.Context, *world) (int, error){
+		session.ReasonPassword:     func(ctx context.Context, w *world) (int, error) { return w.SetPassword(ctx, email, "new") },
+		session.ReasonUserDisabled: func(ctx context.Context, w *world) (int, error) { return w.SetDisabled(ctx, email, true) },
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			w := newWorld(t)
+			tokens := w.login(t)
+			ctx, hangUp := context.WithCancel(t.Context())
+			w.faults.Store = hangUpAfterRead{w.db, hangUp}
+			ended, err := change(ctx, w)
+			require.NoError(t, err)
+			require.Equal(t, 1, ended)
+			require.Error(t, ctx.Err())
+			w.requireEnded(t, tokens.Refresh, reason)
+		})
+	}
 }
 
 // hangUpAfterRead is a store whose client goes away once the user is known.

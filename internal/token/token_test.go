@@ -268,6 +268,7 @@ var commonForgeries = []forgery{
 	{"subject in capitals", set("sub", strings.ToUpper(user.String())), false},
 	{"no exp", without("exp"), false},
 	{"exp is text", set("exp", "tomorrow"), false},
+	{"longer than any of ours", set("x", strings.Repeat("x", 4096)), false},
 }
 
 func TestForgedAccess(t *testing.T) {
