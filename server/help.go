@@ -37,7 +37,11 @@ func commandList(prefix string) string {
 
 // help teaches one command. The settings stand with serve, which needs them all.
 func (c *command) help(w io.Writer) {
-	fmt.Fprintf(w, "usage: go run ./server %s\n\n%s.\n\nExample:\n  %s\n", strings.TrimSpace(c.name+" [flags] "+c.args), c.about, c.example)
+	fmt.Fprintf(w, "usage: go run ./server %s\n\n%s.\n", strings.TrimSpace(c.name+" [flags] "+c.args), c.about)
+	if c.more != "" {
+		fmt.Fprintln(w, c.more)
+	}
+	fmt.Fprintf(w, "\nExample:\n  %s\n", c.example)
 	if c.name != "serve" {
 		if c.name != "version" {
 			fmt.Fprint(w, "\nSettings, above all DATABASE_URL and ENV, come from flags, the environment and .env: go run ./server serve -h\n")

@@ -43,6 +43,7 @@ type command struct {
 	name    string // such as "users add"
 	args    string // names of its arguments
 	about   string
+	more    string // what else one should know before using it
 	example string
 	signs   bool // needs a signing key
 	run     func(ctx context.Context, a *app, args []string) error
@@ -50,22 +51,40 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "", "migrate the schema, then serve until SIGINT or SIGTERM (also the default)",
+		{"serve", "", "migrate the schema, then serve until SIGINT or SIGTERM (also the default)", "",
 			"ADDR=127.0.0.1:9000 go run ./server serve -seed", true, serve},
-		{"migrate up", "", "apply all pending migrations, under a lock", "go run ./server migrate up", false, migrateUp},
-		{"migrate down", "", "take back the latest migration, with its data", "go run ./server migrate down", false, migrateDown},
-		{"migrate status", "", "list the migrations", "go run ./server migrate status", false, migrateStatus},
-		{"seed-user", "", "add the two demonstration users (only in ENV=dev)", "go run ./server seed-user", false, seedUsers},
-		{"users add", "EMAIL", "add a user; the password comes from a prompt or standard input",
+		{"migrate up", "", "apply all pending migrations, under a lock",
+			"serve does so by itself. A database in which another project's tables stand is refused, and not touched.",
+			"go run ./server migrate up", false, migrateUp},
+		{"migrate down", "", "take back the latest migration, with its data",
+			"Its tables are dropped: first those of all sessions, then those of all users. Stop the servers before.",
+			"go run ./server migrate down", false, migrateDown},
+		{"migrate status", "", "list the migrations", "Each with the time at which it was applied, or as pending. Nothing is changed.",
+			"go run ./server migrate status", false, migrateStatus},
+		{"seed-user", "", "add the two demonstration users (only in ENV=dev)",
+			"They are alice@example.com with alice-demo-password and bob@example.com with bob-demo-password, known to all the world.\n" +
+				"A user who is there already is left alone, with the password that he has.",
+			"go run ./server seed-user", false, seedUsers},
+		{"users add", "EMAIL", "add a user; the password comes from a prompt or standard input", aboutPasswords,
 			"pass show jwt-toy/carol | go run ./server users add carol@example.com", false, usersAdd},
 		{"users passwd", "EMAIL", "set a user's password, from a prompt or standard input, and end his sessions",
+			aboutPasswords + "\nAccess tokens live on until they expire.",
 			"go run ./server users passwd carol@example.com", false, usersPasswd},
-		{"users disable", "EMAIL", "shut a user out and end his sessions", "go run ./server users disable carol@example.com", false, usersDisable},
-		{"users enable", "EMAIL", "let a disabled user in again", "go run ./server users enable carol@example.com", false, usersEnable},
-		{"cleanup", "", "delete sessions whose absolute life has ended (serve does it every hour)", "go run ./server cleanup", false, cleanup},
-		{"version", "", "print the version", "go run ./server version", false, version},
+		{"users disable", "EMAIL", "shut a user out and end his sessions",
+			"His logins are then refused as with a wrong password, and his access tokens at once by /me.",
+			"go run ./server users disable carol@example.com", false, usersDisable},
+		{"users enable", "EMAIL", "let a disabled user in again", "His old sessions stay ended.",
+			"go run ./server users enable carol@example.com", false, usersEnable},
+		{"cleanup", "", "delete sessions whose absolute life has ended (serve does it every hour)",
+			"It deletes a few hundred at a time, so that refreshes pass in between, and may run beside servers and other cleanups.\n" +
+				"A session that was revoked stays until its absolute life has ended, so that a replay remains recognisable.",
+			"go run ./server cleanup", false, cleanup},
+		{"version", "", "print the version", "", "go run ./server version", false, version},
 	}
 }
+
+const aboutPasswords = "The prompt asks twice, without echo; from standard input the first line is taken. The password is never an argument, which\n" +
+	"every user of the machine could read, and has at most 72 bytes, as bcrypt reads no more."
 
 // usageError is a wrong call or configuration: exit code 2.
 type usageError struct{ error }

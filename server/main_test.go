@@ -249,10 +249,13 @@ func TestHelp(t *testing.T) {
 			r := runCommand(t, nil, "", append(strings.Fields(c.name), flag)...)
 			require.Equal(t, 0, r.code)
 			require.Empty(t, r.stderr)
-			require.Contains(t, r.stdout, c.about)
+			require.Contains(t, r.stdout, c.about+".\n"+c.more)
 			require.Contains(t, r.stdout, "Example:\n  "+c.example)
 			require.Contains(t, c.example, "go run ./server "+c.name)
 		}
+	}
+	for _, u := range demoUsers() {
+		require.Contains(t, runCommand(t, nil, "", "seed-user", "-h").stdout, u.Email+" with "+u.Password)
 	}
 	requireGolden(t, "help.txt", runCommand(t, nil, "", "-h").stdout)
 	require.Equal(t, runCommand(t, nil, "", "serve", "-h"), runCommand(t, nil, "", "-h"))
