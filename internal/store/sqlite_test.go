@@ -68,6 +68,35 @@ func TestSQLiteBusy(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestPatience: without a deadline of the caller's repetition ends as well.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "test.db")
+	db, err := open(t.Context(), sqliteEngine{path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	other, err := sqliteEngine{path: path}.openToMigrate()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	tx, err := other.Begin()
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback() }()
+
+	done := make(chan error, 1)
+	go func() {
+		_, err := db.Revoke(context.Background(), uuid.Must(uuid.NewV7()), session.ReasonLogout, time.Now())
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		require.ErrorIs(t, err, session.ErrUnavailable)
+	case <-time.After(3 * patience):
+		t.Fatal("it repeats for ever")
+	}
+}
+
 func TestSQLiteCannotOpen(t *testing.T) {
 	dir := t.TempDir()
 	notADatabase := filepath.Join(dir, "text")

@@ -344,7 +344,11 @@ func disabling(t *testing.T, s session.Store) {
 	require.NoError(t, err)
 	require.True(t, got.DisabledAt.IsZero(), "enabled again")
 	requireDead(t, s, f.ID)
-	startFamily(t, s, u)
+	again := startFamily(t, s, u)
+	ended, err = s.SetDisabled(ctx, u.ID, false, at)
+	require.NoError(t, err)
+	require.Zero(t, ended, "a user who is enabled already")
+	require.Equal(t, again, family(t, s, again.ID))
 
 	for _, disabled := range []bool{true, false} {
 		_, err = s.SetDisabled(ctx, newID(t), disabled, at)
