@@ -41,8 +41,9 @@ func TestSQLiteSettings(t *testing.T) {
 	}
 }
 
-// TestSQLiteBusy: another process writes for longer than one try waits, as a backup may.
-func TestSQLiteBusy(t *testing.T) {
+// busySQLite returns a database and the transaction of another process that writes to it.
+func busySQLite(t *testing.T) (*DB, *sql.Tx) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := open(t.Context(), sqliteEngine{path: path})
 	require.NoError(t, err)
@@ -52,14 +53,20 @@ func TestSQLiteBusy(t *testing.T) {
 	other, err := sqliteEngine{path: path}.openToMigrate()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	id := uuid.Must(uuid.NewV7())
-
 	tx, err := other.Begin() // immediate: it holds the lock
 	require.NoError(t, err)
+	return db, tx
+}
+
+// TestSQLiteBusy: another process writes for longer than one try waits, as a backup may.
+func TestSQLiteBusy(t *testing.T) {
+	db, tx := busySQLite(t)
+	id := uuid.Must(uuid.NewV7())
+
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	_, err = db.Revoke(ctx, id, session.ReasonLogout, begin)
+	_, err := db.Revoke(ctx, id, session.ReasonLogout, begin)
 	require.ErrorIs(t, err, session.ErrUnavailable)
 	require.Less(t, time.Since(begin), 2*time.Second)
 
@@ -71,17 +78,7 @@ func TestSQLiteBusy(t *testing.T) {
 // TestPatience: without a deadline of the caller's repetition ends as well.
 func TestPatience(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	db, err := open(t.Context(), sqliteEngine{path: path})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.MigrateUp(t.Context())
-	require.NoError(t, err)
-	other, err := sqliteEngine{path: path}.openToMigrate()
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	tx, err := other.Begin()
-	require.NoError(t, err)
+	db, tx := busySQLite(t)
 	defer func() { _ = tx.Rollback() }()
 
 	done := make(chan error, 1)
