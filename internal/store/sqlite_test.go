@@ -75,7 +75,7 @@ func TestSQLiteBusy(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestPatience: without a deadline of the caller's repetition ends as well.
+// TestPatience: repetition ends also where the caller has set no deadline.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	db, tx := busySQLite(t)
