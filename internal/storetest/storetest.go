@@ -119,6 +119,13 @@ func after(f session.Family, r session.Rotation) session.Family {
 	return f
 }
 
+// requireOutcome fails unless err is that answer of the store, and not at the same time a failure, which a client would repeat.
+func requireOutcome(t *testing.T, err, want error, about ...any) {
+	t.Helper()
+	require.ErrorIs(t, err, want, about...)
+	require.NotErrorIs(t, err, session.ErrUnavailable, about...)
+}
+
 func mustRotate(t *testing.T, s session.Store, r session.Rotation) {
 	t.Helper()
 	rotated, err := s.Rotate(t.Context(), r)
