@@ -193,6 +193,27 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestRestart: nobody listens for a moment, and the request that comes then succeeds.
+func TestRestart(t *testing.T) {
+	p, through := newProxy(t, mysqlURL(t))
+	db := migrated(t, through)
+	f := startFamily(t, db)
+	p.close()
+	type result struct {
+		rotated bool
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		rotated, err := db.Rotate(t.Context(), next(f))
+		done <- result{rotated, err}
+	}()
+	time.Sleep(200 * time.Millisecond)
+	require.Empty(t, done, "it gave up")
+	p.reopen(t)
+	require.Equal(t, result{true, nil}, <-done)
+}
+
 // TestReadOnly is a failover under way: wait for the writable primary as long as the request lasts.
 func TestReadOnly(t *testing.T) {
 	p, through := newProxy(t, mysqlURL(t))
@@ -211,7 +232,7 @@ func TestReadOnly(t *testing.T) {
 
 	readOnly(true)
 	connections := p.accepted()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := db.Rotate(ctx, next(f))
 	require.ErrorIs(t, err, session.ErrUnavailable)

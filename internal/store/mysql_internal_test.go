@@ -2,9 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +59,26 @@ func TestMySQLSettings(t *testing.T) {
 	}
 }
 
+// TestRepeatable: what MySQL took back for another's sake may succeed when repeated, and so may what it never answered; what it
+// refused for good may not.
+func TestRepeatable(t *testing.T) {
+	for number, want := range map[uint16]bool{
+		1205: true, 1213: true, 1180: true, 3101: true, // lock wait, deadlock, failed commit, certification by Group Replication
+		1290: true, 1792: true, 1836: true, // read-only
+		1040: true, 1203: true, 1226: true, // too many connections
+		1053: true, 3169: true, 4031: true, 1317: true, 3024: true, // shut down, killed, idle, interrupted, too slow
+		8002: true, 8022: true, 8028: true, 9007: true, // TiDB
+		1045: false, 1062: false, 1064: false, 1146: false, 1264: false, 1452: false, // access, duplicate, syntax, table, range, foreign key
+	} {
+		require.Equal(t, want, mysqlEngine{}.repeatable(fmt.Errorf("x: %w", &mysql.MySQLError{Number: number})), number)
+	}
+	for _, err := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, io.EOF, io.ErrUnexpectedEOF, sql.ErrConnDone, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}} {
+		require.True(t, mysqlEngine{}.repeatable(fmt.Errorf("x: %w", err)), err)
+	}
+	require.False(t, mysqlEngine{}.repeatable(sql.ErrTxDone))
+	require.False(t, mysqlEngine{}.repeatable(errors.New("a bug")))
+}
+
 // TestMigrationLock: while one process migrates, another waits and touches nothing.
 func TestMigrationLock(t *testing.T) {
 	db, err := Open(t.Context(), mysqltest.URL(t))
@@ -61,7 +89,7 @@ func TestMigrationLock(t *testing.T) {
 	defer other.Close()
 	require.NoError(t, db.engine.lock(t.Context(), other))
 
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond) // longer than one try to take the lock
 	defer cancel()
 	_, err = db.MigrateUp(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -78,9 +78,18 @@ func (p *proxy) close() {
 	}
 }
 
+// reopen accepts connections again, at the same address.
+func (p *proxy) reopen(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", p.listener.Addr().String())
+	require.NoError(t, err)
+	p.listener = listener
+	go p.serve()
+}
+
 func (p *proxy) serve() {
-	for {
-		client, err := p.listener.Accept()
+	for listener := p.listener; ; {
+		client, err := listener.Accept()
 		if err != nil {
 			return
 		}
