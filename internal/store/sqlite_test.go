@@ -24,12 +24,13 @@ func TestSQLiteSettings(t *testing.T) {
 	require.NoError(t, err)
 
 	for name, pool := range map[string]*sql.DB{"write": db.write, "read": db.read} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "100"} {
 			var got string
 			require.NoError(t, pool.QueryRow("PRAGMA "+pragma).Scan(&got))
 			require.Equal(t, want, got, "%s: %s", name, pragma)
 		}
 	}
+	require.Equal(t, 1, db.write.Stats().MaxOpenConnections, "writers that queue here need not poll for SQLite's lock")
 	_, err = db.read.Exec("DELETE FROM users")
 	require.Error(t, err, "a reader wrote")
 	require.Empty(t, db.Warnings(t.Context()))

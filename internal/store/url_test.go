@@ -50,6 +50,11 @@ func TestMySQLConfig(t *testing.T) {
 	require.Nil(t, cfg.TLS)
 	require.Equal(t, "db.example:3306/app", e.place())
 
+	require.LessOrEqual(t, len(e.(mysqlEngine).lockName()), 64, "MySQL's limit")
+	other, err := newEngine("mysql://u:pw@db.example/other")
+	require.NoError(t, err)
+	require.NotEqual(t, e.(mysqlEngine).lockName(), other.(mysqlEngine).lockName(), "the lock is the server's, and for one database")
+
 	e, err = newEngine("mysql://u:pw@/app?unix_socket=/run/mysqld.sock")
 	require.NoError(t, err)
 	require.Equal(t, "unix", e.(mysqlEngine).cfg.Net)
