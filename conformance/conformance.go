@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ type Options struct {
 	SessionMaxTTL time.Duration                               // the absolute life of a session; 0: unknown, or 90 days (the contract's) where Advance is given
 	Leeway        time.Duration                               // for which the target still accepts an expired token; the contract's is 0
 	MaxWait       time.Duration                               // the longest that the run waits in real time for tokens to expire; 0: 60 s
+	// Audit reads the target's database and says where any of the secrets stands in it; conformance/storage has one. nil: not judged.
+	Audit func(context.Context, []StoredSecret) (*AuditResult, error)
 
 	Production      bool // the target runs as in production, so its cookies must be Secure although this is plain http
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
@@ -69,6 +72,7 @@ type run struct {
 	exchanges      int
 	passwordChecks int
 	scenes         []*Scene
+	audited        *audited // the latest reading of the target's database
 }
 
 // Run judges the target and returns the report. An error means that nothing could be judged: it wraps [ErrUsage] or
@@ -122,6 +126,9 @@ func (o Options) complete() (Options, []Scenario, error) {
 	}
 	if o.Advance != nil {
 		def(&o.SessionMaxTTL, 90*24*time.Hour)
+	}
+	if reflect.ValueOf(o.Profile).IsZero() {
+		o.Profile.Storage = StorageSHA256 // the kit's own contract
 	}
 	p, err := o.Profile.complete()
 	if err != nil {

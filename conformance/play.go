@@ -14,10 +14,10 @@ const (
 	ordinaryAccessLife  = 5 * time.Second
 )
 
-// play runs the ordinary stories one after the other, then those that wait, all at once around shared waits; last come the
-// observers, which judge every exchange of the run.
+// play runs the ordinary stories one after the other, then those that wait, all at once around shared waits, then those that read
+// the database, when there are tokens of every fate; last come the observers, which judge every exchange of the run.
 func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenario) {
-	var waiting []*Scene
+	var waiting, last []*Scene
 	for _, sc := range selected {
 		t := main
 		if sc.Needs&(NeedTime|NeedAbsolute) != 0 {
@@ -34,6 +34,8 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 			r.tell(s)
 		case waits:
 			waiting = append(waiting, s)
+		case sc.Needs&NeedStorage != 0:
+			last = append(last, s)
 		default:
 			s.play()
 			if sc.Observe == nil {
@@ -48,6 +50,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 	} else {
 		r.playWaiting(waiting)
 	}
+	r.playLast(ctx, last)
 	if ctx.Err() != nil {
 		for _, s := range r.scenes {
 			if s.scenario.Observe != nil {
@@ -78,6 +81,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	switch {
 	case sc.NotFor != nil && sc.NotFor(t.profile.Policy) != "":
 		return sc.NotFor(t.profile.Policy)
+	case sc.Needs&NeedStorage != 0 && r.opts.Audit == nil:
+		return "needs the target's database: -dsn URL, or $CONFORMANCE_DSN"
 	case r.opts.skipPreflight:
 		return ""
 	case sc.Needs&NeedCookie != 0 && !t.profile.inCookie():
@@ -119,6 +124,9 @@ func (s *Scene) skip(why string) {
 // play runs the story to its end, whatever ends it.
 func (s *Scene) play() {
 	timeout := s.run.opts.StoryTimeout
+	if s.scenario.Needs&NeedStorage != 0 {
+		timeout += time.Hour // a reading of the database has a limit of its own
+	}
 	if s.park != nil {
 		timeout += s.run.opts.MaxWait
 	} else {

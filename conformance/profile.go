@@ -25,7 +25,11 @@ type Profile struct {
 	Me      Call   `json:"me"` // a protected endpoint; path "-": there is none
 	Answer  Answer `json:"answer"`
 	Policy  Policy `json:"policy"`
+	Storage string `json:"storage,omitempty"` // what the database holds of a refresh token: sha256, or not said
 }
+
+// StorageSHA256 is a [Profile]'s claim that the database holds the SHA-256 of a live refresh token.
+const StorageSHA256 = "sha256"
 
 // Call is how one call is made. In Body, Query and Headers the words {email}, {password}, {refresh_token} and {access_token} stand for the
 // values.
@@ -115,7 +119,7 @@ func profileError(raw []byte, offset int64, err error) error {
 }
 
 var profileKeys = []string{
-	"$schema", "name", "about", "login", "refresh", "logout", "me", "answer", "method", "path", "query", "headers", "encoding", "body", "token", "bearer", "refused",
+	"$schema", "name", "about", "login", "refresh", "logout", "me", "answer", "storage", "method", "path", "query", "headers", "encoding", "body", "token", "bearer", "refused",
 	"access_token", "refresh_token", "cookie", "token_type", "expires_in", "unit", "refresh_expires_in", "success_at", "success_is",
 	"policy", "rotation", "grace_seconds", "grace_answer", "reuse", "lifetime", "access",
 }
@@ -156,6 +160,9 @@ func (p Profile) complete() (Profile, error) {
 		}
 	}
 	wrong = append(wrong, p.Policy.complete()...)
+	if p.Storage != "" && p.Storage != StorageSHA256 {
+		wrong = append(wrong, fmt.Sprintf("storage is %q; want sha256, or nothing where the database holds something else of a token", p.Storage))
+	}
 	if p.Answer.Unit != "s" && p.Answer.Unit != "ms" {
 		wrong = append(wrong, fmt.Sprintf("answer.unit is %q; want s or ms", p.Answer.Unit))
 	}

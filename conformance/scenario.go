@@ -68,6 +68,7 @@ const (
 	NeedSecret                    // the secret that signs access tokens (-jwt-secret)
 	NeedGrace                     // to wait for the end of the grace that the profile claims
 	NeedOutage                    // a command that takes the target's database away and gives it back (-outage)
+	NeedStorage                   // the target's database (-dsn)
 )
 
 // Scenarios returns the catalogue in teaching order.
@@ -86,6 +87,7 @@ func Scenarios() []Scenario {
 		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
 		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),
 		outageRefresh(), outageLogout(), outageReplay(),
+		storageTokens(), storagePasswords(),
 	}
 }
 
