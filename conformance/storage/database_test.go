@@ -53,7 +53,7 @@ func onEach(t *testing.T, test func(*testing.T, *database)) {
 func (d *database) exec(statements ...string) {
 	d.Helper()
 	for _, s := range statements {
-		_, err := d.db.ExecContext(d.Context(), s)
+		_, err := d.db.ExecContext(context.WithoutCancel(d.Context()), s)
 		require.NoError(d, err, s[:min(len(s), 200)])
 	}
 }

@@ -66,7 +66,7 @@ func Open(ctx context.Context, dsn string, l Limits) (*Database, error) {
 	defer cancel()
 	if d.name, err = d.engine.about(ctx, d.db); err != nil {
 		d.db.Close()
-		text := err.Error()
+		text := strings.Join(strings.Fields(err.Error()), " ") // in one line
 		if where.password != "" {
 			text = strings.ReplaceAll(text, where.password, "…")
 		}
