@@ -50,7 +50,7 @@ func start(t *testing.T, faults ...string) conformance.Options {
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	outage := func(_ context.Context, begin bool) error { s.Outage(begin); return nil }
-	return conformance.Options{Outage: outage, Target: srv.URL, Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing"), Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond}
+	return conformance.Options{Outage: outage, Audit: auditOf(t, s), Target: srv.URL, Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing"), Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond}
 }
 
 func golden(t *testing.T, name string, got []byte) {

@@ -127,9 +127,13 @@ func (r *run) stored() (secrets []StoredSecret, names []string) {
 	tokens := slices.SortedFunc(maps.Values(r.secrets.tokens), func(a, b *token) int {
 		return cmp.Or(a.family-b.family, int(a.kind)-int(b.kind), a.gen-b.gen, a.twin-b.twin)
 	})
+	exchanged := map[*token]bool{}
+	for _, t := range tokens {
+		exchanged[t.parent] = true
+	}
 	for _, t := range tokens {
 		kind := map[byte]SecretKind{'R': RefreshSecret, 'A': AccessSecret}[t.kind]
-		secrets, names = append(secrets, StoredSecret{Kind: kind, Value: t.value, Spent: t.spent}), append(names, t.pseudonym())
+		secrets, names = append(secrets, StoredSecret{Kind: kind, Value: t.value, Spent: exchanged[t]}), append(names, t.pseudonym())
 	}
 	for _, u := range r.opts.Users {
 		secrets = append(secrets, StoredSecret{Kind: PasswordSecret, Value: u.Password}, StoredSecret{Kind: AccountName, Value: u.Email})

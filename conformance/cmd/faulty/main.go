@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faultydb"
 )
 
 const usage = `faulty runs an authentication server that is wrong in exactly one way, to see what the conformance suite says of it.
@@ -51,6 +52,7 @@ func main() {
 type config struct {
 	addr   string
 	list   bool
+	db     string
 	faulty faulty.Options
 }
 
@@ -78,6 +80,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return misused(stderr, err)
 	}
+	var handler http.Handler = server
+	if c.db != "" {
+		db, err := faultydb.Open(ctx, c.db, server)
+		if err != nil {
+			say(stderr, "faulty: -db: %v\n", err)
+			return exitFail
+		}
+		defer db.Close()
+		handler = db.Handler()
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		say(stderr, "faulty: %v; is another one running? -addr 127.0.0.1:0 takes any free port\n", err)
@@ -85,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	describe(stdout, c.faulty)
 	say(stdout, "listening on http://%s, stop with Ctrl-C\n", listener.Addr())
-	if err := serve(ctx, server, listener); err != nil {
+	if err := serve(ctx, handler, listener); err != nil {
 		say(stderr, "faulty: %v\n", err)
 		return exitFail
 	}
@@ -102,6 +114,7 @@ func flags() (*config, *flag.FlagSet) {
 		return nil
 	})
 	fs.BoolVar(&c.list, "list", false, "list all faults and exit")
+	fs.StringVar(&c.db, "db", "", "also keep in this SQLite `FILE` what it would have in a database, for conformance -dsn FILE")
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8081", "listen on this loopback `HOST:PORT`; port 0: any that is free")
 	fs.DurationVar(&c.faulty.AccessTTL, "access-ttl", 15*time.Minute, "life of an access token, in whole seconds")
 	fs.DurationVar(&c.faulty.RefreshTTL, "refresh-ttl", 30*24*time.Hour, "life of a refresh token since the last rotation")
@@ -158,6 +171,8 @@ func needs(f faulty.Fault) string {
 		return " (-secure)"
 	case faulty.Claimed:
 		return " (-rotation grace, or -access dies)"
+	case faulty.Storage:
+		return " (its database must be read: -db FILE)"
 	case faulty.Secret:
 		return " (tokens must be forged with the secret, which is " + faulty.DemoSecret + ")"
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -156,9 +158,31 @@ func TestFlagsReachTheServer(t *testing.T) {
 	}
 }
 
+func TestKeepsADatabase(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "faulty.db")
+	url, _, stop := start(t, "-fault", "st-plaintext-token", "-db", file)
+	c := login(t, url)
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var kept string
+	if err := db.QueryRowContext(t.Context(), "SELECT token_hash FROM token_families").Scan(&kept); err != nil || kept != c.Value {
+		t.Errorf("the file does not hold the token: %v", err)
+	}
+	if code := stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	var stdout, stderr output
+	if code := run(t.Context(), []string{"-db", "/nonesuch/x.db"}, &stdout, &stderr); code != exitFail || !strings.Contains(stderr.String(), "-db") {
+		t.Errorf("exit code %d, %s", code, &stderr)
+	}
+}
+
 func TestSaysWhatAFaultNeeds(t *testing.T) {
 	for name, want := range map[string]string{
-		"exp-no-absolute-cap": "-refresh-ttl 4s", "cookie-no-secure": "(-secure)", "at-typ-not-checked": faulty.DemoSecret,
+		"exp-no-absolute-cap": "-refresh-ttl 4s", "cookie-no-secure": "(-secure)", "at-typ-not-checked": faulty.DemoSecret, "st-plaintext-token": "-db FILE",
 	} {
 		var out output
 		describe(&out, faulty.Options{Faults: []string{name}})

@@ -283,6 +283,19 @@ func storageFaults() []Fault {
 		{Name: "st-low-entropy-token/time", What: "refresh tokens are made of the time"},
 		{Name: "st-low-entropy-token/short", What: "refresh tokens have 30 random bits"},
 		{Name: "st-cleanup-kills-live", What: "cleanup deletes sessions whose last access token has expired", Needs: ShortLived},
+		{Name: "st-plaintext-token", What: "the database holds the refresh token as it is", Needs: Storage},
+		{Name: "st-plaintext-token/hex", What: "the database holds the refresh token in hex", Needs: Storage},
+		{Name: "st-plaintext-token/base64", What: "the database holds the refresh token inside something in base64", Needs: Storage},
+		{Name: "st-plaintext-token/signature", What: "the database holds the signature of the refresh token as its key", Needs: Storage},
+		{Name: "st-plaintext-token/hmac", What: "the database holds an HMAC of the refresh token where its SHA-256 was promised", Needs: Storage},
+		{Name: "st-plaintext-token/log", What: "a log in the database holds the cookies of past refreshes", Needs: Storage},
+		{Name: "st-successor-stored-raw-for-grace", What: "the database holds the answer of each refresh, to repeat it", Needs: Storage},
+		{Name: "st-access-token-stored", What: "the database holds the latest access token of each session", Needs: Storage},
+		{Name: "st-password-plaintext", What: "the database holds the passwords as they are", Needs: Storage},
+		{Name: "st-password-plaintext/log", What: "a log in the database holds the bodies of logins", Needs: Storage},
+		{Name: "st-password-fast-hash", What: "the database holds the MD5 of the passwords", Needs: Storage},
+		{Name: "st-password-fast-hash/salted", What: "the database holds a SHA-256 of salt and password", Needs: Storage},
+		{Name: "st-password-cheap-hash", What: "the database holds PBKDF2 of 64 rounds", Needs: Storage},
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	Secret     = "secret"      // tokens must be forged with the real secret
 	Outage     = "outage"      // the state must be taken away and given back
 	Claimed    = "claimed"     // a dialect in which it can occur must be in force
+	Storage    = "storage"     // what a database would hold must be read
 )
 
 // Faults lists every fault by area, always in the same order.

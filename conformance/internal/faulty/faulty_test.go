@@ -27,7 +27,7 @@ func TestFaultsAreThoseOfTheCode(t *testing.T) {
 		if f.Area == "" || f.What == "" || strings.HasSuffix(f.What, ".") {
 			t.Errorf("%s: area %q, what %q; want both, and no full stop", f.Name, f.Area, f.What)
 		}
-		if !slices.Contains([]string{"", ShortLived, Production, Secret, Outage, Claimed}, f.Needs) {
+		if !slices.Contains([]string{"", ShortLived, Production, Secret, Outage, Claimed, Storage}, f.Needs) {
 			t.Errorf("%s needs %q, which is nothing that there is", f.Name, f.Needs)
 		}
 	}

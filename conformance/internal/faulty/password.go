@@ -17,11 +17,12 @@ const maxPassword = 72
 type user struct {
 	id, email    string
 	salt, hashed []byte
+	password     string // for what a database would hold of it
 }
 
 func (s *Server) addUsers(passwords map[string]string) error {
 	for _, email := range slices.Sorted(maps.Keys(passwords)) {
-		u := &user{id: newID(), email: normalize(email), salt: []byte(rand.Text())}
+		u := &user{id: newID(), email: normalize(email), salt: []byte(rand.Text()), password: passwords[email]}
 		var err error
 		if u.hashed, err = hashPassword(s.stored(passwords[email]), u.salt); err != nil {
 			return err

@@ -156,6 +156,20 @@ func storageProbes() map[string]probe {
 		"st-low-entropy-token/time":    {"5 different, long: true", "5 different, long: false", tokens},
 		"st-low-entropy-token/short":   {"5 different, long: true", "5 different, long: false", tokens},
 		"st-cleanup-kills-live":        {"200, 200", "401, 200", both(idle(10*time.Second), idle(9*time.Second))},
+
+		"st-plaintext-token":                {tokensKept, "token_families.token_hash: the token; users.password_hash: 10000 rounds", kept},
+		"st-plaintext-token/hex":            {tokensKept, "token_families.token_hash: the token in hex; users.password_hash: 10000 rounds", kept},
+		"st-plaintext-token/base64":         {tokensKept, "token_families.token_hash: the token in base64; users.password_hash: 10000 rounds", kept},
+		"st-plaintext-token/signature":      {tokensKept, "token_families.token_hash: its signature; users.password_hash: 10000 rounds", kept},
+		"st-plaintext-token/hmac":           {tokensKept, "users.password_hash: 10000 rounds", kept},
+		"st-plaintext-token/log":            {tokensKept, "log.entry: the token before; " + tokensKept, kept},
+		"st-successor-stored-raw-for-grace": {tokensKept, "successors.successor: the token; successors.successor: the token before; " + tokensKept, kept},
+		"st-access-token-stored":            {tokensKept, "token_families.access_token: the access token; " + tokensKept, kept},
+		"st-password-plaintext":             {tokensKept, "token_families.token_hash: its SHA-256; users.password_hash: the password", kept},
+		"st-password-plaintext/log":         {tokensKept, "log.entry: the password; " + tokensKept, kept},
+		"st-password-fast-hash":             {tokensKept, "token_families.token_hash: its SHA-256; users.password_hash: MD5", kept},
+		"st-password-fast-hash/salted":      {tokensKept, "token_families.token_hash: its SHA-256; users.password_hash: salted SHA-256", kept},
+		"st-password-cheap-hash":            {tokensKept, "token_families.token_hash: its SHA-256; users.password_hash: 64 rounds", kept},
 	}
 }
 
