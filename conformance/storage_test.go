@@ -76,7 +76,7 @@ func TestStorageFindings(t *testing.T) {
 		"st-password-plaintext/log":         {"storage.passwords/plain", `^log\.entry \(as it is, 2 rows: of alice@example.com, of bob@example.com\)$`},
 		"st-password-fast-hash":             {"storage.passwords/fast-hash", `^users\.password_hash \(MD5, 2 rows: of alice`},
 		"st-password-fast-hash/salted":      {"storage.passwords/fast-hash", `^users\.password_hash \(SHA-256 with a salt, 2 rows: of alice`},
-		"st-password-cheap-hash":            {"storage.passwords/cost", `^users\.password_hash \(PBKDF2, 64 rounds, 2 rows\)$`},
+		"st-password-cheap-hash":            {"storage.passwords/slow-hash", `^users\.password_hash \(PBKDF2, 64 rounds, 2 rows\)$`},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			rep, _ := judgeStorage(t, start(t, fault))

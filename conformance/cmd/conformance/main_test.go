@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faultydb"
 )
 
 func TestMain(m *testing.M) {
@@ -21,8 +22,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts see the command as a user does. `faulty NAME …` starts a server with those faults, `static` one of files, and put its URL
-// into $TARGET.
+// The scripts see the command as a user does. `faulty NAME …` starts a server with those faults, `faultydb NAME …` one that keeps
+// faulty.db, `static` one of files, and put its URL into $TARGET.
 func TestScripts(t *testing.T) {
 	serve := func(ts *testscript.TestScript, h http.Handler) {
 		srv := httptest.NewServer(h)
@@ -38,6 +39,14 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				serve(ts, s)
 			},
+			"faultydb": func(ts *testscript.TestScript, _ bool, args []string) {
+				s, err := faulty.New(faulty.Options{Faults: args})
+				ts.Check(err)
+				db, err := faultydb.Open(t.Context(), ts.MkAbs("faulty.db"), s)
+				ts.Check(err)
+				ts.Defer(func() { db.Close() })
+				serve(ts, db.Handler())
+			},
 			"static": func(ts *testscript.TestScript, _ bool, _ []string) {
 				serve(ts, http.FileServer(http.Dir(ts.Getenv("WORK"))))
 			},
@@ -47,8 +56,8 @@ func TestScripts(t *testing.T) {
 }
 
 func TestRerunHidesPasswords(t *testing.T) {
-	require.Equal(t, "conformance -target http://h -user EMAIL:PASSWORD -user EMAIL:PASSWORD -v -run",
-		rerun(strings.Fields("-target http://h -user a@b.c:secret --user=d@e.f:secret -run reuse.* -v -report json=x.json")))
+	require.Equal(t, "conformance -target http://h -user EMAIL:PASSWORD -user EMAIL:PASSWORD -v -dsn URL -dsn URL -dsn-rows 7 -run",
+		rerun(strings.Fields("-target http://h -user a@b.c:secret --user=d@e.f:secret -run reuse.* -v -report json=x.json -dsn mysql://u:secret@h/d -dsn=x://u:secret@h/d -dsn-rows 7")))
 }
 
 // An interrupted run prints what it knows and says so.

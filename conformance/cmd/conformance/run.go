@@ -18,6 +18,7 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/report"
+	"github.com/jwt-toy/jwt-toy/conformance/storage"
 )
 
 const usage = `conformance judges a running implementation of JWT login with rotating refresh tokens, in any language, from outside.
@@ -48,6 +49,8 @@ type command struct {
 	advance    string
 	outage     string
 	ca         string
+	dsn        string
+	limits     storage.Limits
 	verbose    bool
 	noColor    bool
 	requireAll bool
@@ -81,6 +84,10 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.StringVar(&c.paths[2], "logout", "", "`path` of the logout")
 	fs.StringVar(&c.paths[3], "me", "", "`path` of an endpoint that wants an access token; - if there is none")
 	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
+	fs.StringVar(&c.dsn, "dsn", "", "the target's database, to look for tokens and passwords in it, read-only: mysql://…, postgres://…, sqlite:///file or the `URL` that SQLAlchemy has; or $CONFORMANCE_DSN")
+	fs.IntVar(&c.limits.Rows, "dsn-rows", 200_000, "`rows` to read of each table, the newest")
+	fs.IntVar(&c.limits.Bytes, "dsn-bytes", 1<<30, "`bytes` to read of the database in one reading; there are two")
+	fs.DurationVar(&c.limits.Time, "dsn-time", 30*time.Second, "longest reading of the database")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
 	fs.StringVar(&c.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end")
@@ -118,6 +125,12 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 func (c *command) complete(getenv func(string) string) error {
 	if c.opts.JWTSecret == "" { // not the flag's default, which -h would print
 		c.opts.JWTSecret = getenv("CONFORMANCE_JWT_SECRET")
+	}
+	if c.dsn == "" {
+		c.dsn = getenv("CONFORMANCE_DSN")
+	}
+	if c.limits.Rows < 1 || c.limits.Bytes < 1 || c.limits.Time <= 0 {
+		return errors.New("-dsn-rows, -dsn-bytes and -dsn-time must be more than nothing")
 	}
 	if len(c.opts.Users) == 0 {
 		for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
@@ -226,6 +239,14 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		}
 	}
 	c.opts.Progress, c.opts.Waiting = text.Line, text.Waiting
+	if c.dsn != "" {
+		db, err := storage.Open(ctx, c.dsn, c.limits)
+		if err != nil {
+			return fail(stderr, map[bool]int{true: exitUsage, false: exitUnavailable}[errors.Is(err, storage.ErrDSN)], fmt.Errorf("-dsn: %w", err))
+		}
+		defer db.Close()
+		c.opts.Audit = db.Audit
+	}
 	rep, err := conformance.Run(ctx, c.opts)
 	if rep == nil {
 		return fail(stderr, exitCode(nil, err, false), err)
@@ -263,7 +284,7 @@ func rerun(args []string) string {
 	for i := 0; i < len(args); i++ {
 		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		switch name {
-		case "run", "report", "user", "jwt-secret":
+		case "run", "report", "user", "jwt-secret", "dsn":
 			if !joined {
 				i++
 			}
@@ -272,6 +293,8 @@ func rerun(args []string) string {
 				line += " -user EMAIL:PASSWORD"
 			case "jwt-secret":
 				line += " -jwt-secret SECRET"
+			case "dsn":
+				line += " -dsn URL"
 			}
 		default:
 			line += " " + args[i]
