@@ -101,6 +101,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return fmt.Sprintf("this target's tokens live only %v and %v, too short for this story: judge an instance with ordinary lifetimes, and give this one as -expiry-target", access, refresh)
 	case timed && refresh == 0:
 		return "the refresh cookie states no lifetime, so there is nothing to wait for"
+	case timed && sc.Needs&NeedMe != 0 && access == 0:
+		return "neither a member of the answer nor the access token's own exp says how long it lives"
 	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL == 0:
 		return "needs the absolute life of a session: state it with -session-max-ttl"
 	case sc.Needs&NeedGrace != 0 && r.opts.Advance == nil && 2*t.profile.Policy.grace() > r.opts.MaxWait:

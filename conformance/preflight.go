@@ -85,10 +85,21 @@ func (t *target) learn(e *exchange) (problem string) {
 	if life, ok := t.life(e); ok && life > 0 {
 		t.refreshLife = life
 	}
-	if e.stated {
-		t.accessLife = time.Duration(e.expires) * time.Second
-	}
+	t.accessLife = accessLife(e)
 	return ""
+}
+
+// accessLife is what the answer states, or else the token's own exp; 0: unknown.
+func accessLife(e *exchange) time.Duration {
+	if e.stated {
+		return time.Duration(e.expires) * time.Second
+	}
+	tok, _ := parseJWT(e.access.value)
+	exp, ok := tok.time("exp")
+	if !ok {
+		return 0
+	}
+	return max(0, time.Unix(int64(exp), 0).Sub(e.at).Round(time.Second))
 }
 
 // refreshCookie finds the cookie that holds the refresh token: the one with refresh in its name, or the only one that is set.
