@@ -10,6 +10,8 @@ import (
 type Measurement struct {
 	Policy Policy
 	Seen   []string // one line for each member: what was measured, or guessed and why
+
+	PasswordChecks int // that it cost
 }
 
 // Measure finds out a target's policy, for a draft of its profile; whether that is what the target should do is not its question. It costs
@@ -36,6 +38,7 @@ func Measure(ctx context.Context, o Options) (Measurement, error) {
 	if m.reason != "" {
 		m.saw("the measuring ended early: %s", r.secrets.redact(m.reason))
 	}
+	m.PasswordChecks = r.passwordChecks
 	if ctx.Err() != nil {
 		return m.Measurement, context.Cause(ctx)
 	}
