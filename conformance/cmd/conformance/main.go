@@ -41,6 +41,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch verb {
 	case "run":
 		return runVerb(ctx, args, getenv, stdout, stderr)
+	case "probe":
+		return probeVerb(ctx, args, getenv, stdout, stderr)
 	case "list":
 		return listVerb(args, stdout, stderr)
 	case "explain":
@@ -56,7 +58,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, _ = fmt.Fprint(stdout, usage)
 		return exitConforms
 	}
-	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, list, explain, bugs, verify, version and help", verb))
+	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, probe, list, explain, bugs, verify, version and help", verb))
 }
 
 func fail(stderr io.Writer, code int, err error) int {

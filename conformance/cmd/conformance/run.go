@@ -24,6 +24,7 @@ import (
 const usage = `conformance judges a running implementation of JWT login with rotating refresh tokens, in any language, from outside.
 
   conformance -target URL [flags]     judge it (the verb run may be left out)
+  conformance probe -target URL       work out a profile from a running target
   conformance list                    the stories and their checks
   conformance explain STORY           what a story demands, why, and what to try
   conformance bugs                    what real projects got wrong, and the checks that catch it
@@ -132,12 +133,8 @@ func (c *command) complete(getenv func(string) string) error {
 	if c.limits.Rows < 1 || c.limits.Bytes < 1 || c.limits.Time <= 0 {
 		return errors.New("-dsn-rows, -dsn-bytes and -dsn-time must be more than nothing")
 	}
-	if len(c.opts.Users) == 0 {
-		for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
-			if err := addUser(&c.opts, u); err != nil {
-				return fmt.Errorf("$CONFORMANCE_USERS: %w", err)
-			}
-		}
+	if err := envUsers(&c.opts, getenv); err != nil {
+		return err
 	}
 	if err := c.loadProfile(); err != nil {
 		return err
@@ -147,16 +144,8 @@ func (c *command) complete(getenv func(string) string) error {
 			return fmt.Errorf("-report %s=%s: %w", r[0], r[1], err)
 		}
 	}
-	if c.ca != "" {
-		pem, err := os.ReadFile(c.ca)
-		if err != nil {
-			return fmt.Errorf("-ca: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("-ca %s: there is no certificate in PEM in it", c.ca)
-		}
-		c.opts.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if err := trust(&c.opts, c.ca); err != nil {
+		return err
 	}
 	if c.expect != "" {
 		raw, err := os.ReadFile(c.expect)
@@ -211,6 +200,36 @@ func (c *command) loadProfile() error {
 		}
 	}
 	c.opts.Profile = p
+	return nil
+}
+
+// trust makes the certificates in a file those that are trusted; no file: the system's.
+func trust(o *conformance.Options, file string) error {
+	if file == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("-ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("-ca %s: there is no certificate in PEM in it", file)
+	}
+	o.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return nil
+}
+
+// envUsers takes the users from the environment where no flag names any.
+func envUsers(o *conformance.Options, getenv func(string) string) error {
+	if len(o.Users) > 0 {
+		return nil
+	}
+	for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
+		if err := addUser(o, u); err != nil {
+			return fmt.Errorf("$CONFORMANCE_USERS: %w", err)
+		}
+	}
 	return nil
 }
 
