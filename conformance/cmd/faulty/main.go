@@ -31,6 +31,10 @@ usage:
 Its users are alice@example.com (alice-demo-password) and bob@example.com (bob-demo-password).
 Judge it with: go run ./conformance/cmd/conformance -target http://127.0.0.1:8081
 
+With -operator 127.0.0.1:8082 -replica 127.0.0.1:8083 -log faulty.log the suite sees the rest too:
+  -admin 'curl -fsS http://127.0.0.1:8082/users/$EMAIL/$ACTION -d "$PASSWORD"' -restart 'curl -fsS -X POST http://127.0.0.1:8082/restart'
+  -target http://127.0.0.1:8081 -target http://127.0.0.1:8083 -logs faulty.log -jwks http://127.0.0.1:8082/jwks.json (with -rs256)
+
 flags:
 `
 
@@ -50,10 +54,13 @@ func main() {
 
 // config is what the flags say.
 type config struct {
-	addr   string
-	list   bool
-	db     string
-	faulty faulty.Options
+	addr     string
+	replica  string
+	operator string
+	log      string
+	list     bool
+	db       string
+	faulty   faulty.Options
 }
 
 // run serves until ctx ends, and returns the exit code.
@@ -73,8 +80,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		list(stdout)
 		return exitOK
 	}
-	if err := loopback(c.addr); err != nil {
-		return misused(stderr, err)
+	for i, addr := range []string{c.addr, c.replica, c.operator} {
+		if err := loopback(addr); err != nil && (i == 0 || addr != "") {
+			return misused(stderr, err)
+		}
+	}
+	if c.log != "" {
+		log, err := os.OpenFile(c.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return misused(stderr, err)
+		}
+		defer func() { _ = log.Close() }() // each line was written when it was logged
+		c.faulty.Log = log
 	}
 	server, err := faulty.New(c.faulty)
 	if err != nil {
@@ -90,18 +107,49 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer db.Close()
 		handler = db.Handler()
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
-	if err != nil {
-		say(stderr, "faulty: %v; is another one running? -addr 127.0.0.1:0 takes any free port\n", err)
-		return exitFail
-	}
-	describe(stdout, c.faulty)
-	say(stdout, "listening on http://%s, stop with Ctrl-C\n", listener.Addr())
-	if err := serve(ctx, handler, listener); err != nil {
+	if err := c.serveAll(ctx, server, handler, stdout); err != nil {
 		say(stderr, "faulty: %v\n", err)
 		return exitFail
 	}
 	return exitOK
+}
+
+// serveAll serves the server, its replica and its operator until ctx ends or one of them fails.
+func (c *config) serveAll(ctx context.Context, server *faulty.Server, handler http.Handler, stdout io.Writer) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error)
+	running := 0
+	for _, part := range []struct {
+		what, addr string
+		handler    http.Handler
+	}{{"listening on http://%s, stop with Ctrl-C\n", c.addr, handler}, {"its replica: http://%s\n", c.replica, server.Replica()}, {"its operator: http://%s\n", c.operator, operator(server)}} {
+		if part.addr == "" {
+			continue
+		}
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", part.addr)
+		if err != nil {
+			stop()
+			for range running {
+				<-ended
+			}
+			return fmt.Errorf("%w; is another one running? -addr 127.0.0.1:0 takes any free port", err)
+		}
+		if running == 0 {
+			describe(stdout, c.faulty)
+		}
+		say(stdout, part.what, listener.Addr())
+		running++
+		go func() { ended <- serve(ctx, part.handler, listener) }()
+	}
+	var first error
+	for range running {
+		if err := <-ended; first == nil {
+			first = err
+		}
+		stop()
+	}
+	return first
 }
 
 // flags defines the flags, and where their values go.
@@ -116,6 +164,10 @@ func flags() (*config, *flag.FlagSet) {
 	fs.BoolVar(&c.list, "list", false, "list all faults and exit")
 	fs.StringVar(&c.db, "db", "", "also keep in this SQLite `FILE` what it would have in a database, for conformance -dsn FILE")
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8081", "listen on this loopback `HOST:PORT`; port 0: any that is free")
+	fs.StringVar(&c.replica, "replica", "", "also serve a second process on the same database, on this loopback `HOST:PORT`")
+	fs.StringVar(&c.operator, "operator", "", "also do what an operator does, on this loopback `HOST:PORT`: users, restart, public keys")
+	fs.StringVar(&c.log, "log", "", "log to this `file`")
+	fs.BoolVar(&c.faulty.RS256, "rs256", false, "sign access tokens with a private key, instead of a secret")
 	fs.DurationVar(&c.faulty.AccessTTL, "access-ttl", 15*time.Minute, "life of an access token, in whole seconds")
 	fs.DurationVar(&c.faulty.RefreshTTL, "refresh-ttl", 30*24*time.Hour, "life of a refresh token since the last rotation")
 	fs.DurationVar(&c.faulty.SessionMaxTTL, "session-max-ttl", 90*24*time.Hour, "life of a session since the login")
@@ -171,10 +223,20 @@ func needs(f faulty.Fault) string {
 		return " (-secure)"
 	case faulty.Claimed:
 		return " (-rotation grace, or -access dies)"
+	case faulty.Outage:
+		return " (-operator)"
 	case faulty.Storage:
 		return " (its database must be read: -db FILE)"
 	case faulty.Secret:
 		return " (tokens must be forged with the secret, which is " + faulty.DemoSecret + ")"
+	case faulty.PublicKey:
+		return " (-rs256, and -operator for the public key)"
+	case faulty.Admin, faulty.Restart:
+		return " (-operator)"
+	case faulty.Replicas:
+		return " (-replica)"
+	case faulty.Logs:
+		return " (-log)"
 	}
 	return ""
 }

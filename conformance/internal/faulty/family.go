@@ -18,13 +18,17 @@ type family struct {
 	ended       reason    // why it is over; "" while it is not
 
 	// What only faults look at.
-	number int                    // of the login
-	last   string                 // the latest refresh token
-	claims map[string]any         // of the latest access token
-	past   map[tokenHash]rotation // by the token that was given up
-	endsAt time.Time              // of a logout that takes its time
-	busy   int                    // refreshes under way
-	recent []time.Time            // refreshes of the last minute
+	began    time.Time              // of the login
+	written  time.Time              // of the latest token
+	writer   *process               // who wrote it
+	evidence int                    // the generation at the latest restart
+	number   int                    // of the login
+	last     string                 // the latest refresh token
+	claims   map[string]any         // of the latest access token
+	past     map[tokenHash]rotation // by the token that was given up
+	endsAt   time.Time              // of a logout that takes its time
+	busy     int                    // refreshes under way
+	recent   []time.Time            // refreshes of the last minute
 }
 
 // reason is why a refresh token is refused. The client never learns it.
@@ -36,6 +40,7 @@ const (
 	unknown   reason = "unknown family"
 	byLogout  reason = "ended by logout"
 	byReuse   reason = "ended by reuse"
+	byAdmin   reason = "ended by an operator"
 	expired   reason = "expired"
 	rotated   reason = "rotated before"
 
@@ -66,6 +71,7 @@ func hashOf(raw string) tokenHash { return sha256.Sum256([]byte(raw)) }
 // issue makes the two tokens of the family's current generation.
 func (s *Server) issue(f *family, on call, now time.Time) tokens {
 	f.last = s.refreshToken(f, now)
+	f.written, f.writer = now, s.process
 	return tokens{access: s.accessToken(f, on, now), refresh: f.last, life: f.expires.Sub(now)}
 }
 
@@ -89,6 +95,7 @@ func (s *Server) rotate(f *family, old string, now time.Time) tokens {
 	}
 	spent.next = t
 	f.past[hashOf(old)] = spent
+	s.spent[hashOf(old)] = true
 	switch {
 	case s.has("rt-not-rotated"):
 		t.refresh = old
@@ -121,7 +128,12 @@ func (s *Server) adopt(f *family, token string) *family {
 
 // end ends a family, the first reason stands. Nobody is no family to end.
 func (s *Server) end(f *family, why reason) {
-	if f != nil && f.ended == "" {
+	if f == nil {
+		return
+	}
+	delete(s.alive, f.id)
+	s.over[f.id] = why
+	if f.ended == "" {
 		f.ended = why
 	}
 }

@@ -21,6 +21,11 @@ const (
 	Outage     = "outage"      // the state must be taken away and given back
 	Claimed    = "claimed"     // a dialect in which it can occur must be in force
 	Storage    = "storage"     // what a database would hold must be read
+	PublicKey  = "public key"  // access tokens must be signed with a private key
+	Admin      = "admin"       // a user must be disabled, or get another password
+	Restart    = "restart"     // the process must end and start anew
+	Replicas   = "replicas"    // there must be a second process on the same database
+	Logs       = "logs"        // the log must be read
 )
 
 // Faults lists every fault by area, always in the same order.
@@ -31,7 +36,7 @@ func Faults() []Fault {
 		faults []Fault
 	}{
 		{"login", loginFaults()},
-		{"access", accessFaults()},
+		{"access", append(accessFaults(), publicKeyFaults()...)},
 		{"refresh", refreshFaults()},
 		{"reuse", reuseFaults()},
 		{"concurrency", concurrencyFaults()},
@@ -41,6 +46,8 @@ func Faults() []Fault {
 		{"transport", transportFaults()},
 		{"storage", storageFaults()},
 		{"outage", outageFaults()},
+		{"administration", adminFaults()},
+		{"operations", append(processFaults(), logFaults()...)},
 	} {
 		for _, f := range area.faults {
 			f.Area = area.name

@@ -10,8 +10,11 @@ package faulty
 
 import (
 	"crypto/hkdf"
+	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -27,6 +30,7 @@ type Options struct {
 	Dialect Dialect
 	Users   map[string]string // e-mail to password; none: the two demonstration users
 	Secret  string            // signs access tokens; empty: [DemoSecret]
+	RS256   bool              // sign access tokens with a private key that is made at the start, instead
 
 	AccessTTL     time.Duration // whole seconds; 0: 15 minutes
 	RefreshTTL    time.Duration // since the last rotation; 0: 30 days
@@ -36,6 +40,7 @@ type Options struct {
 	HashCost time.Duration // what a password hash takes; 0: next to nothing, or three windows where a fault's hole is a hash left out
 	Window   time.Duration // how long the holes of races stay open; 0: 15 ms
 	Now      func() time.Time
+	Log      io.Writer // gets a line for each request and event; nil: there is no log
 }
 
 // Server is the server. It is safe for concurrent use, also when its faults are races.
@@ -43,6 +48,7 @@ type Server struct {
 	faults                               map[string]bool
 	dialect                              Dialect
 	accessKey, refreshKey                []byte
+	privateKey                           *rsa.PrivateKey // signs access tokens; nil: accessKey does
 	accessTTL, refreshTTL, sessionMaxTTL time.Duration
 	secure                               bool
 	hashCost, window                     time.Duration
@@ -50,10 +56,17 @@ type Server struct {
 	sleep                                func(time.Duration) // time.Sleep, but in tests
 	crossOrigin                          *http.CrossOriginProtection
 	routes                               map[string]route
-	users                                []*user // sorted by e-mail
+	log                                  *slog.Logger
 
+	*database
+	*process
+}
+
+// database is what a restart survives and replicas share.
+type database struct {
 	mu       sync.Mutex
-	away     bool // see Outage
+	away     bool    // see Outage
+	users    []*user // sorted by e-mail
 	families map[string]*family
 	memory   // what only faults keep
 }
@@ -68,6 +81,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
 	}
 	for d, def := range map[*time.Duration]time.Duration{
 		&o.AccessTTL: 15 * time.Minute, &o.RefreshTTL: 30 * 24 * time.Hour, &o.SessionMaxTTL: 90 * 24 * time.Hour, &o.Window: 15 * time.Millisecond,
@@ -88,8 +104,9 @@ func New(o Options) (*Server, error) {
 		accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, sessionMaxTTL: o.SessionMaxTTL,
 		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now, sleep: time.Sleep,
 		crossOrigin: http.NewCrossOriginProtection(),
-		families:    map[string]*family{},
-		memory:      newMemory(),
+		log:         slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		database:    &database{families: map[string]*family{}, memory: newMemory()},
+		process:     newProcess(),
 	}
 	if err := o.Dialect.check(); err != nil {
 		return nil, err
@@ -100,11 +117,16 @@ func New(o Options) (*Server, error) {
 		}
 		s.faults[name] = true
 	}
-	if s.has("login-enum-by-timing") && s.hashCost == 0 {
+	if s.has("login-enum-by-timing", "login-enum-locked-or-disabled/timing") && s.hashCost == 0 {
 		s.hashCost = 3 * s.window
 	}
 	if err := s.makeKeys(o.Secret); err != nil {
 		return nil, err
+	}
+	if o.RS256 {
+		if err := s.makePrivateKey(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.addUsers(o.Users); err != nil {
 		return nil, err
@@ -124,6 +146,9 @@ func (s *Server) makeKeys(secret string) error {
 		return fmt.Errorf("derive the key of refresh tokens: %w", err)
 	}
 	s.refreshKey = key
+	if s.has("rt-forgeable-with-access-secret") {
+		s.refreshKey = s.accessKey
+	}
 	return nil
 }
 
@@ -142,7 +167,7 @@ func (s *Server) gap() {
 
 // memory is what faults remember and the healthy server has no use for.
 type memory struct {
-	failures    map[*user]int      // wrong passwords
+	failures    map[string]int     // wrong passwords, by user
 	lastLogin   map[*user]int64    // Unix seconds
 	deniedJTIs  map[string]bool    // access tokens
 	sessions    map[string]*family // by their access tokens' jti, for the dialect in which those die with it
@@ -156,7 +181,7 @@ type memory struct {
 
 func newMemory() memory {
 	return memory{
-		failures:   map[*user]int{},
+		failures:   map[string]int{},
 		lastLogin:  map[*user]int64{},
 		deniedJTIs: map[string]bool{},
 		sessions:   map[string]*family{},

@@ -27,7 +27,7 @@ func TestFaultsAreThoseOfTheCode(t *testing.T) {
 		if f.Area == "" || f.What == "" || strings.HasSuffix(f.What, ".") {
 			t.Errorf("%s: area %q, what %q; want both, and no full stop", f.Name, f.Area, f.What)
 		}
-		if !slices.Contains([]string{"", ShortLived, Production, Secret, Outage, Claimed, Storage}, f.Needs) {
+		if !slices.Contains([]string{"", ShortLived, Production, Secret, Outage, Claimed, Storage, PublicKey, Admin, Restart, Replicas, Logs}, f.Needs) {
 			t.Errorf("%s needs %q, which is nothing that there is", f.Name, f.Needs)
 		}
 	}
@@ -91,7 +91,7 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 	probes := map[string]probe{}
 	for _, area := range []map[string]probe{
 		loginProbes(), loginBodyProbes(), accessTokenProbes(), accessProbes(), refreshProbes(), reuseProbes(), concurrencyProbes(),
-		expiryProbes(), logoutProbes(), cookieProbes(), transportProbes(), storageProbes(), outageProbes(),
+		expiryProbes(), logoutProbes(), cookieProbes(), transportProbes(), storageProbes(), outageProbes(), adminProbes(), processProbes(), publicKeyProbes(), logProbes(),
 	} {
 		maps.Copy(probes, area)
 	}
@@ -103,7 +103,7 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no probe for it")
 			}
-			o := Options{Secure: f.Needs == Production}
+			o := Options{Secure: f.Needs == Production, RS256: f.Needs == PublicKey}
 			if f.Needs == Claimed {
 				o.Dialect = Dialect{Rotation: "grace", Grace: graceTime, Access: "dies"}
 			}

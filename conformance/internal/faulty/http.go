@@ -54,6 +54,7 @@ func (s *Server) makeRoutes() map[string]route {
 // ServeHTTP answers every request: what holds for all of them, then the one handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.commonHeaders(w, r)
+	s.logRequest(r)
 	if !s.sameSite(r) {
 		if s.has("cookie-cleared-by-csrf-failure") {
 			s.setCookie(w, r, onLogout, "", 0)

@@ -16,6 +16,7 @@ type parsedJWT struct {
 	header, claims map[string]any
 	signed         string // what the signature is of
 	signature      []byte
+	unwrapped      bool // it was encrypted; looked at by faults only
 }
 
 // parseJWT takes a compact JWS apart (RFC 7515 section 7.1). The signature is decoded as told, since only a strict decoder knows one

@@ -14,6 +14,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case s.has("st-token-in-logs/password"):
+		s.log.Debug("login", "email", email, "password", password)
+	case s.has("st-token-in-logs/secret"):
+		s.log.Debug("login", "config", string(s.accessKey))
+	}
+	switch {
 	case s.has("login-unbounded-password-dos"):
 		s.sleep(time.Duration(len(password)/maxBody) * s.window) // each 16 KiB costs that much
 	case s.has("login-long-password-500") && len(password) > maxPassword:
@@ -29,22 +35,31 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.refuseLogin(w, r, email, password)
 		return
 	}
-	t, ok := s.startSession(u, refreshCookies(r))
-	if !ok {
+	t, why := s.startSession(u, refreshCookies(r))
+	switch why {
+	case "":
+		if !s.has("op-attacks-not-logged/login") {
+			s.log.Info("login_ok", "user", u.id)
+		}
+		s.writeTokens(w, r, onLogin, t)
+	case failed:
 		s.problem(w, http.StatusInternalServerError, "the server has failed")
-		return
+	default:
+		s.refuseLogin(w, r, email, password)
 	}
-	s.writeTokens(w, r, onLogin, t)
 }
 
-// startSession begins a session for a user who has shown the password, and the session of a cookie that came along lives on. It
-// fails for the sake of faults only.
-func (s *Server) startSession(u *user, cookies []string) (tokens, bool) {
+// startSession begins a session for a user who has shown the password, unless he was changed since then; the session of a cookie
+// that came along lives on.
+func (s *Server) startSession(seen user, cookies []string) (tokens, reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.clock()
+	now, u := s.clock(), s.userByID(seen.id)
+	if u.disabled != seen.disabled || !slices.Equal(u.hashed, seen.hashed) {
+		return tokens{}, byAdmin
+	}
 	if s.has("login-same-second-collision") && s.lastLogin[u] == now.Unix() {
-		return tokens{}, false // a UNIQUE column has the same value already
+		return tokens{}, failed // a UNIQUE column has the same value already
 	}
 	s.lastLogin[u] = now.Unix()
 	for _, raw := range cookies {
@@ -52,13 +67,19 @@ func (s *Server) startSession(u *user, cookies []string) (tokens, bool) {
 			s.end(s.families[t.family], byLogout)
 		}
 	}
-	return s.startFamily(u, now), true
+	return s.startFamily(u, now), ""
 }
 
 // refuseLogin answers an unknown user and a wrong password alike, or anybody could ask which addresses have an account.
 func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, password string) {
-	detail, unknown := "e-mail or password is wrong", s.userByEmail(email) == nil
+	detail := "e-mail or password is wrong"
+	u, known := s.snapshot(email)
+	unknown := !known
+	s.logRefusal(u, password)
 	switch {
+	case s.has("login-enum-locked-or-disabled") && u.disabled:
+		s.problem(w, http.StatusForbidden, "this account is disabled")
+		return
 	case s.has("login-enum-by-response/status") && unknown:
 		s.problem(w, http.StatusNotFound, detail)
 		return
@@ -81,7 +102,7 @@ func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, pass
 
 // startFamily begins a session: the user's other sessions live on.
 func (s *Server) startFamily(u *user, now time.Time) tokens {
-	f := &family{id: newID(), user: u, rotatedAt: now, absoluteEnd: now.Add(s.sessionMaxTTL), past: map[tokenHash]rotation{}}
+	f := &family{id: newID(), user: u, began: now, rotatedAt: now, absoluteEnd: now.Add(s.sessionMaxTTL), past: map[tokenHash]rotation{}}
 	f.expires = earlier(now.Add(s.refreshTTL), f.absoluteEnd)
 	if s.has("exp-no-absolute-cap") || s.dialect.Lifetime == "sliding" {
 		f.absoluteEnd = now.AddDate(1000, 0, 0)

@@ -79,6 +79,7 @@ func (s *Server) endSession(raw string) reason {
 	default:
 		s.end(f, byLogout)
 	}
+	s.log.Info("logout", "family", f.id)
 	return before
 }
 

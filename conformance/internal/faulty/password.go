@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxPassword is where bcrypt stops reading, in bytes, so that a longer password would be many passwords.
@@ -18,6 +19,11 @@ type user struct {
 	id, email    string
 	salt, hashed []byte
 	password     string // for what a database would hold of it
+	disabled     bool
+
+	// What only faults look at.
+	previous []byte    // the hash before the latest change
+	cutoff   time.Time // sessions that began before are over
 }
 
 func (s *Server) addUsers(passwords map[string]string) error {
@@ -59,36 +65,53 @@ func (s *Server) otherUser(u *user) *user {
 	return s.users[(slices.Index(s.users, u)+1)%len(s.users)]
 }
 
-// checkPassword returns the user whose password this is. To be wrong costs the same in every way.
-func (s *Server) checkPassword(email, password string) (*user, bool) {
-	u := s.userByEmail(email)
-	known := u != nil
-	if s.has("login-enum-by-timing") && !known {
-		return nil, false
+// checkPassword returns the user whose password this is, as he was when it was checked. To be wrong costs the same in every way, and
+// so does being disabled.
+func (s *Server) checkPassword(email, password string) (user, bool) {
+	row, known := s.snapshot(email)
+	if s.has("login-enum-by-timing") && !known || s.has("login-enum-locked-or-disabled/timing") && row.disabled {
+		return row, false
 	}
 	if !known {
-		u = &user{salt: []byte("the salt of nobody"), hashed: []byte("the hash of nothing")}
+		row = user{salt: []byte("the salt of nobody"), hashed: []byte("the hash of nothing")}
 	}
 	s.sleep(s.hashCost) // the work of a real hash, without the heat
-	hashed, err := hashPassword(s.stored(password), u.salt)
-	ok := known && err == nil && subtle.ConstantTimeCompare(hashed, u.hashed) == 1
+	hashed, err := hashPassword(s.stored(password), row.salt)
+	ok := known && err == nil && subtle.ConstantTimeCompare(hashed, row.hashed) == 1
+	if s.has("op-password-change-keeps-old-password") && row.previous != nil {
+		ok = ok || known && subtle.ConstantTimeCompare(hashed, row.previous) == 1
+	}
 	if s.has("login-password-not-checked") || s.has("login-empty-password-accepted", "login-empty-password-accepted/missing") && password == "" {
 		ok = known
 	}
-	if s.has("login-lockout-as-dos") && known && !s.unlocked(u, ok) {
+	if s.has("login-lockout-as-dos") && known && !s.unlocked(row.id, ok) {
 		ok = false
 	}
-	return u, ok
+	if row.disabled && !s.has("login-disabled-user-allowed") {
+		ok = false
+	}
+	return row, ok
+}
+
+// snapshot is a user as he is now: an operator may change him at any time.
+func (s *Server) snapshot(email string) (user, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userByEmail(email)
+	if u == nil {
+		return user{}, false
+	}
+	return *u, true
 }
 
 // unlocked counts wrong passwords, and reports whether the account still takes the right one.
-func (s *Server) unlocked(u *user, ok bool) bool {
+func (s *Server) unlocked(id string, ok bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !ok {
-		s.failures[u]++
+		s.failures[id]++
 	}
-	return s.failures[u] < 5
+	return s.failures[id] < 5
 }
 
 // stored is the password as it goes into the hash: as it came.

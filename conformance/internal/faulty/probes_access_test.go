@@ -1,6 +1,8 @@
 package faulty
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -73,19 +75,30 @@ func accessTokenProbes() map[string]probe {
 		"at-signature-not-verified/empty": {"401 401", "200 401", func(w *world) string {
 			return cut(func(string) string { return "" })(w) + " " + cut(garbage)(w)
 		}},
-		"at-signature-not-verified/truncated":       {"401", "200", cut(func(s string) string { return s[:4] })},
-		"at-signature-not-verified/loose-base64":    {"401", "200", cut(otherSpelling)},
-		"at-weak-or-default-secret":                 {"401", "200", forged(nil, nil, "secret")},
-		"at-algorithm-not-pinned":                   {"401", "200", forged(map[string]any{"alg": "HS512"}, nil, DemoSecret)},
-		"at-algorithm-not-pinned/jwk":               {"401", "200", forged(map[string]any{"jwk": map[string]any{"kty": "oct", "k": "b3Vycw"}}, nil, "ours")},
-		"at-algorithm-not-pinned/kid":               {"401", "200", forged(map[string]any{"kid": "../../dev/null"}, nil, "")},
-		"at-algorithm-not-pinned/crit":              {"401", "200", forged(map[string]any{"crit": []string{"x"}, "x": 1}, nil, DemoSecret)},
-		"at-typ-not-checked":                        {"401", "200", forged(map[string]any{"typ": "JWT"}, nil, DemoSecret)},
-		"at-aud-not-checked":                        {"401", "200", forged(nil, map[string]any{"aud": "other"}, DemoSecret)},
-		"at-iss-not-checked":                        {"401", "200", forged(nil, map[string]any{"iss": "other"}, DemoSecret)},
-		"at-iss-not-checked/prefix":                 {"401", "200", forged(nil, map[string]any{"iss": issuer + ".evil.example"}, DemoSecret)},
-		"at-exp-absent-or-optional/verifier":        {"401", "200", forged(nil, map[string]any{"exp": nil}, DemoSecret)},
-		"at-nbf-iat-in-future/verifier":             {"401", "200", forged(nil, map[string]any{"nbf": iat + 1}, DemoSecret)},
+		"at-signature-not-verified/truncated":    {"401", "200", cut(func(s string) string { return s[:4] })},
+		"at-signature-not-verified/loose-base64": {"401", "200", cut(otherSpelling)},
+		"at-weak-or-default-secret":              {"401", "200", forged(nil, nil, "secret")},
+		"at-algorithm-not-pinned":                {"401", "200", forged(map[string]any{"alg": "HS512"}, nil, DemoSecret)},
+		"at-algorithm-not-pinned/jwk":            {"401", "200", forged(map[string]any{"jwk": map[string]any{"kty": "oct", "k": "b3Vycw"}}, nil, "ours")},
+		"at-algorithm-not-pinned/kid":            {"401", "200", forged(map[string]any{"kid": "../../dev/null"}, nil, "")},
+		"at-algorithm-not-pinned/crit":           {"401", "200", forged(map[string]any{"crit": []string{"x"}, "x": 1}, nil, DemoSecret)},
+		"at-typ-not-checked":                     {"401", "200", forged(map[string]any{"typ": "JWT"}, nil, DemoSecret)},
+		"at-aud-not-checked":                     {"401", "200", forged(nil, map[string]any{"aud": "other"}, DemoSecret)},
+		"at-iss-not-checked":                     {"401", "200", forged(nil, map[string]any{"iss": "other"}, DemoSecret)},
+		"at-iss-not-checked/prefix":              {"401", "200", forged(nil, map[string]any{"iss": issuer + ".evil.example"}, DemoSecret)},
+		"at-exp-absent-or-optional/verifier":     {"401", "200", forged(nil, map[string]any{"exp": nil}, DemoSecret)},
+		"at-nbf-iat-in-future/verifier":          {"401", "200", forged(nil, map[string]any{"nbf": iat + 1}, DemoSecret)},
+		"at-aud-not-checked/empty-list":          {"401", "200", forged(nil, map[string]any{"aud": []string{}}, DemoSecret)},
+		"at-aud-not-checked/part":                {"401", "200", forged(nil, map[string]any{"aud": "x-" + audience}, DemoSecret)},
+		"at-iss-not-checked/list":                {"401", "200", forged(nil, map[string]any{"iss": []string{"other", issuer}}, DemoSecret)},
+		"at-iss-not-checked/part":                {"401", "200", forged(nil, map[string]any{"iss": issuer[1:]}, DemoSecret)},
+		"at-exp-absent-or-optional/zero":         {"401", "200", forged(nil, map[string]any{"exp": 0}, DemoSecret)},
+		"at-claim-type-not-checked":              {"401", "200", forged(nil, map[string]any{"nbf": "9999999999"}, DemoSecret)},
+		"at-claim-names-fold-case":               {"401", "200", forged(nil, map[string]any{"exp": nil, "EXP": iat + 100}, DemoSecret)},
+		"at-duplicate-claims":                    {"401", "200", func(w *world) string { return w.me(expTwice(w.login().access, newClock().Unix())).String() }},
+		"rt-forgeable-with-access-secret": {"401", "200", func(w *world) string {
+			return w.refresh(forge(w.login().refresh, nil, map[string]any{"jti": "x"}, DemoSecret)).String()
+		}},
 		"at-aud-not-checked/missing-claim":          {"", "no aud no aud", claimNames},
 		"at-iss-not-checked/missing-claim":          {"", "no iss no iss", claimNames},
 		"at-iss-not-checked/other-on-refresh":       {"faulty faulty", "faulty faulty/", claims("iss")},
@@ -109,6 +122,15 @@ func accessTokenProbes() map[string]probe {
 		"at-expired-accepted/leeway-60s":            {"401 401", "200 401", func(w *world) string { return meAfter(30*time.Second)(w) + " " + meAfter(80*time.Second)(w) }},
 		"at-ttl-unit-error/expires-in-ms":           {"10", "10000", func(w *world) string { return fmt.Sprint(w.login().body["expires_in"]) }},
 	}
+}
+
+// expTwice is the token with an exp that is to come and one that is over, signed anew.
+func expTwice(good string, iat int64) string {
+	t, _ := parseJWT(good, strictBase64())
+	delete(t.claims, "exp")
+	rest, _ := json.Marshal(t.claims)
+	signed := segment(t.header) + "." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d,"exp":%d,%s`, iat+100, iat-100, rest[1:]))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac([]byte(DemoSecret), signed))
 }
 
 func sameJTI(w *world) string {

@@ -6,8 +6,14 @@ import "time"
 // server: look and change are one. The faults let others in, for as long as [Options] says, and return what they then make of it.
 func (s *Server) dawdle(f *family, t refreshToken, now time.Time) reason {
 	switch {
-	case s.has("conc-double-spend"):
+	case s.has("conc-double-spend", "conc-process-local-lock"):
 		s.gap() // and then acts on what it saw before
+	case s.has("op-password-change-vs-inflight-refresh"), s.has("op-password-change-vs-inflight-refresh/disable"):
+		s.gap()
+		if f.ended == byAdmin && (s.has("op-password-change-vs-inflight-refresh/disable") == f.user.disabled) {
+			f.ended = "" // the row of the successor was inserted after the others were swept
+		}
+		return s.judge(f, t, now)
 	case s.has("conc-loser-clears-winner-cookie", "conc-loser-not-punished"):
 		s.gap()
 		if s.judge(f, t, now) == rotated {

@@ -76,6 +76,10 @@ func csrfTokenFits(r *http.Request) bool {
 // exchange spends a refresh token. Any other genuine token of the family was rotated before: somebody holds a copy, thief or owner,
 // so the whole family ends (RFC 9700 section 4.14.2). All of it happens under one lock, so of two that come at once one is late.
 func (s *Server) exchange(raw string) (tokens, reason) {
+	if s.has("conc-process-local-lock") {
+		s.alone.Lock()
+		defer s.alone.Unlock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock()
@@ -97,6 +101,7 @@ func (s *Server) exchange(raw string) (tokens, reason) {
 	}
 	switch why {
 	case "":
+		s.alive[f.id] = now
 		if s.dialect.Rotation == "none" {
 			return tokens{access: s.accessToken(f, onRefresh, now)}, ""
 		}
@@ -113,12 +118,16 @@ func (s *Server) exchange(raw string) (tokens, reason) {
 
 // judge says why a genuine token cannot be exchanged, or nothing.
 func (s *Server) judge(f *family, t refreshToken, now time.Time) reason {
-	if f == nil {
+	if f == nil || s.behind(f, now) {
 		return unknown
 	}
-	live, idleEnd := slices.Contains(f.live, hashOf(t.raw)), f.expires
+	if s.has("logout-effect-is-late") && !f.endsAt.IsZero() && !now.Before(f.endsAt) {
+		s.end(f, byLogout)
+	}
+	live, ended := s.believed(f, hashOf(t.raw), slices.Contains(f.live, hashOf(t.raw)), f.ended)
+	idleEnd := f.expires
 	switch {
-	case s.has("rt-signature-not-verified") && t.generation == f.generation:
+	case s.has("rt-signature-not-verified", "rt-forgeable-with-access-secret") && t.generation == f.generation:
 		live = true
 	case s.has("exp-refresh-never-checked"):
 		idleEnd = f.absoluteEnd
@@ -126,12 +135,14 @@ func (s *Server) judge(f *family, t refreshToken, now time.Time) reason {
 		idleEnd = idleEnd.Add(time.Minute)
 	case s.has("st-cleanup-kills-live") && !now.Before(f.rotatedAt.Add(s.accessTTL)):
 		return unknown // deleted with the access token
-	case s.has("logout-effect-is-late") && !f.endsAt.IsZero() && !now.Before(f.endsAt):
-		s.end(f, byLogout)
 	}
 	switch {
-	case f.ended != "":
-		return f.ended
+	case ended != "":
+		return ended
+	case s.shutOut(f) != "":
+		return byAdmin
+	case s.has("op-mixed-version-rollout") && f.writer != s.process:
+		return rotated
 	case !now.Before(idleEnd), !now.Before(f.absoluteEnd):
 		return expired
 	case !live:

@@ -20,7 +20,8 @@ func (s *Server) punish(f *family, t refreshToken, why reason, now time.Time) {
 		s.has("reuse-masked-by-expiry") && !now.Before(t.expires),
 		s.has("conc-loser-not-punished", "conc-loser-clears-winner-cookie") && why == lost,
 		s.dialect.Reuse == "none",
-		s.dialect.Rotation == "loser-rejected" && s.forgiven(f, t, now):
+		s.dialect.Rotation == "loser-rejected" && s.forgiven(f, t, now),
+		t.generation < f.evidence:
 		return
 	case s.has("reuse-ends-presented-token-only"): // which is over already
 		f.live = slices.DeleteFunc(f.live, func(h tokenHash) bool { return h == hashOf(t.raw) })
@@ -36,6 +37,10 @@ func (s *Server) punish(f *family, t refreshToken, why reason, now time.Time) {
 		s.endAll(func(other *family) bool { return other.user == f.user }, byReuse)
 	}
 	s.end(f, byReuse)
+	if s.has("op-attacks-not-logged") {
+		return
+	}
+	s.log.Warn("reuse_detected", "family", f.id, "user", f.user.id)
 }
 
 func (s *Server) endAll(which func(*family) bool, why reason) {

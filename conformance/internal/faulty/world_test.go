@@ -1,6 +1,7 @@
 package faulty
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/base64"
@@ -23,6 +24,25 @@ type world struct {
 
 	mu  sync.Mutex
 	now time.Time
+	log lockedBuffer
+}
+
+// lockedBuffer can be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 const (
@@ -34,6 +54,9 @@ const (
 func newWorld(t *testing.T, o Options) *world {
 	t.Helper()
 	w := &world{t: t, now: newClock()}
+	if o.Log == nil {
+		o.Log = &w.log
+	}
 	o.AccessTTL, o.RefreshTTL, o.SessionMaxTTL = 10*time.Second, time.Minute, 150*time.Second
 	o.Now = func() time.Time {
 		w.mu.Lock()
