@@ -18,6 +18,7 @@ type Actor struct {
 	access  *token
 	since   time.Time // when the current tokens came, on the run's clock
 	last    *exchange // the answer that brought them
+	pin     int       // the replica that all requests go to, from 1; 0: to each in turn
 }
 
 func (s *Scene) actor(name string, u User) *Actor {
@@ -148,12 +149,12 @@ func (a *Actor) Me(bearer, note string) *exchange {
 }
 
 // Keep hands the actor's session on to later stories: its current token works and nobody else will use it.
-func (a *Actor) Keep() { a.scene.target.keep(a) }
+func (a *Actor) Keep() { a.pin = 0; a.scene.target.keep(a) }
 
 // call makes a bare call that a story completes and sends by itself.
 func (a *Actor) call(call, note string) *exchange {
 	c := a.scene.target.call(call)
-	e := &exchange{call: call, note: note, who: a.name, header: http.Header{}}
+	e := &exchange{call: call, note: note, who: a.name, header: http.Header{}, replica: a.pin}
 	c.Body, c.Query, c.Headers = nil, withoutWords(c.Query), withoutWords(c.Headers)
 	c.fill(e, nil)
 	if access := a.ownAccess(); c.Bearer && access != nil {

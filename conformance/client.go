@@ -21,6 +21,7 @@ import (
 // client speaks HTTP to one target: no redirects followed, no cookie kept, nothing retried but a 429 that names its wait.
 type client struct {
 	base    *url.URL
+	bases   []*url.URL // base, then the other replicas
 	http    *http.Client
 	timeout time.Duration // of one request
 	tls     *tls.Config
@@ -30,13 +31,13 @@ type client struct {
 	patience time.Duration // what is left for waits that a 429 asked for
 }
 
-func newClient(base *url.URL, o Options) *client {
+func newClient(bases []*url.URL, o Options) *client {
 	t := &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: idleTimeout,
 		DialContext: (&net.Dialer{Timeout: o.RequestTimeout}).DialContext, ForceAttemptHTTP2: true, TLSClientConfig: o.TLS.Clone(),
 	}
 	return &client{
-		base: base, timeout: o.RequestTimeout, tls: o.TLS, agent: "conformance/" + Version(), patience: o.Patience,
+		base: bases[0], bases: bases, timeout: o.RequestTimeout, tls: o.TLS, agent: "conformance/" + Version(), patience: o.Patience,
 		http: &http.Client{
 			Transport:     t,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -46,10 +47,18 @@ func newClient(base *url.URL, o Options) *client {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-func (c *client) url(path string) *url.URL {
-	u := *c.base
+// url is an address as a browser sees it, which knows nothing of replicas.
+func (c *client) url(path string) *url.URL { return address(c.base, path) }
+
+// to is the address of e's request, at the replica that shall answer it.
+func (c *client) to(e *exchange) *url.URL { return address(c.at(e), e.path) }
+
+func (c *client) at(e *exchange) *url.URL { return c.bases[max(e.replica, 1)-1] }
+
+func address(base *url.URL, path string) *url.URL {
+	u := *base
 	p, query, _ := strings.Cut(path, "?")
-	u.Path = strings.TrimSuffix(c.base.Path, "/") + p
+	u.Path = strings.TrimSuffix(base.Path, "/") + p
 	u.RawQuery = query
 	return &u
 }
@@ -76,7 +85,7 @@ func (c *client) once(ctx context.Context, e *exchange) {
 	e.sent = time.Now()
 	defer func() { e.took = time.Since(e.sent) }()
 	e.header.Set("User-Agent", c.agent+" ("+e.story+")")
-	req, err := http.NewRequestWithContext(ctx, e.method, c.url(e.path).String(), strings.NewReader(e.body))
+	req, err := http.NewRequestWithContext(ctx, e.method, c.to(e).String(), strings.NewReader(e.body))
 	if err != nil {
 		e.err = err
 		return
@@ -133,7 +142,7 @@ func (c *client) raw(ctx context.Context, e *exchange) {
 	defer cancel()
 	e.sent = time.Now()
 	defer func() { e.took = time.Since(e.sent) }()
-	conn, err := c.dial(ctx)
+	conn, err := c.dial(ctx, e)
 	if err != nil {
 		e.err = err
 		return
@@ -156,14 +165,15 @@ func (e *exchange) readFrom(conn net.Conn) {
 	e.read(res)
 }
 
-func (c *client) dial(ctx context.Context) (net.Conn, error) {
-	host := c.base.Host
-	if c.base.Port() == "" {
-		host = net.JoinHostPort(c.base.Hostname(), map[string]string{"https": "443"}[c.base.Scheme]+map[string]string{"http": "80"}[c.base.Scheme])
+func (c *client) dial(ctx context.Context, e *exchange) (net.Conn, error) {
+	base := c.at(e)
+	host := base.Host
+	if base.Port() == "" {
+		host = net.JoinHostPort(base.Hostname(), map[string]string{"https": "443"}[base.Scheme]+map[string]string{"http": "80"}[base.Scheme])
 	}
 	var conn net.Conn
 	var err error
-	if c.base.Scheme == "https" {
+	if base.Scheme == "https" {
 		conn, err = (&tls.Dialer{Config: c.tls}).DialContext(ctx, "tcp", host)
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
@@ -179,7 +189,7 @@ func (c *client) dial(ctx context.Context) (net.Conn, error) {
 func (c *client) wire(e *exchange) []byte {
 	var b bytes.Buffer
 	e.header.Set("User-Agent", c.agent+" ("+e.story+")")
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", e.method, c.url(e.path).RequestURI(), c.base.Host)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", e.method, c.to(e).RequestURI(), c.at(e).Host)
 	for name, values := range e.header {
 		for _, v := range values {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, v)

@@ -31,7 +31,13 @@ type Options struct {
 	Leeway        time.Duration                               // for which the target still accepts an expired token; the contract's is 0
 	MaxWait       time.Duration                               // the longest that the run waits in real time for tokens to expire; 0: 60 s
 	// Audit reads the target's database and says where any of the secrets stands in it; conformance/storage has one. nil: not judged.
-	Audit func(context.Context, []StoredSecret) (*AuditResult, error)
+	Audit    func(context.Context, []StoredSecret) (*AuditResult, error)
+	Replicas []string                                 // base URLs of more instances of Target on the same database; requests go to all of them in turn
+	Admin    func(context.Context, AdminAction) error // changes a user at the target; nil: cannot be done
+	Restart  func(context.Context) error              // ends the target's process and starts it anew, and returns when it is up; nil: cannot be done
+	Logs     []string                                 // files that the target logs to
+
+	JWKS []byte // the public keys that verify the target's access tokens, as a JSON Web Key Set or PEM; empty: unknown
 
 	Production      bool // the target runs as in production, so its cookies must be Secure although this is plain http
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
@@ -73,6 +79,12 @@ type run struct {
 	passwordChecks int
 	scenes         []*Scene
 	audited        *audited // the latest reading of the target's database
+	logs           *logs
+	keys           keySet
+	passwords      []string // that log in, or did during the run
+	canary         string   // a wrong one
+	split          *split   // the replicas have nothing to do with each other; nil: they have, or there are none
+	notes          []string // of the preflight
 }
 
 // Run judges the target and returns the report. An error means that nothing could be judged: it wraps [ErrUsage] or
@@ -82,13 +94,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
-	for _, u := range o.Users {
-		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
-	}
-	r.secrets.hide(o.JWTSecret, "‹JWT secret›")
 	started := time.Now()
-	main, err := r.open(ctx, o.Target)
+	r, err := newRun(o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.logs.close()
+	main, err := r.open(ctx, o.Target, o.Replicas...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +119,25 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return report, context.Cause(ctx)
 	}
 	return report, nil
+}
+
+func newRun(o Options) (*run, error) {
+	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
+	for _, u := range o.Users {
+		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
+		r.passwords = append(r.passwords, u.Password)
+	}
+	r.secrets.hide(o.JWTSecret, "‹JWT secret›")
+	var err error
+	if len(o.JWKS) > 0 {
+		if r.keys, err = parseKeys(o.JWKS); err != nil {
+			return nil, fmt.Errorf("%w: the public keys: %w", ErrUsage, err)
+		}
+	}
+	if r.logs, err = openLogs(o.Logs); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return r, nil
 }
 
 // complete fills in defaults and says everything that is wrong in one error.
@@ -138,7 +169,7 @@ func (o Options) complete() (Options, []Scenario, error) {
 	if o.Target == "" {
 		wrong = append(wrong, "no target: give the base URL of a running server, for example -target http://127.0.0.1:8080")
 	}
-	for _, t := range []string{o.Target, o.ExpiryTarget} {
+	for _, t := range append([]string{o.Target, o.ExpiryTarget}, o.Replicas...) {
 		if t == "" {
 			continue
 		}

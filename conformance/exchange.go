@@ -44,6 +44,9 @@ type exchange struct {
 	dropped  bool          // the suite hung up before the answer came
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others
+	replica  int           // which one answers, from 1; 0: not chosen yet
+	raw      string        // the token that the request carried, where it is looked up later
+	event    string        // no request but something that the story did beside them, and how it ended
 }
 
 const maxBody = 1 << 20
@@ -117,6 +120,9 @@ func (e *exchange) clientError() bool {
 
 // got says in a few words what came.
 func (e *exchange) got() string {
+	if e.event != "" {
+		return e.event
+	}
 	if e.err != nil {
 		return "no answer: " + plainError(e.err)
 	}
@@ -144,6 +150,9 @@ func (e *exchange) did() string {
 	if e.note != "" {
 		s += " (" + e.note + ")"
 	}
+	if e.replica != 0 {
+		s += fmt.Sprintf(" @%d", e.replica)
+	}
 	return s
 }
 
@@ -162,11 +171,14 @@ type Step struct {
 
 // requestText and answerText are the exchange on the wire, headers in a stable order, bodies cut.
 func (e *exchange) requestText() string {
+	if e.event != "" {
+		return ""
+	}
 	return fmt.Sprintf("%s %s\n%s\n%s", e.method, e.path, headerText(e.header), cut(e.body))
 }
 
 func (e *exchange) answerText() string {
-	if e.err != nil {
+	if e.err != nil || e.event != "" {
 		return ""
 	}
 	return fmt.Sprintf("%d %s\n%s\n%s", e.status, http.StatusText(e.status), headerText(e.answer), cut(e.text))

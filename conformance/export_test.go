@@ -14,7 +14,11 @@ func Play(ctx context.Context, o Options, stories ...Scenario) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
+	r, err := newRun(o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.logs.close()
 	t, err := r.open(ctx, o.Target)
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func (s *Scene) drop(e *exchange) {
 	s.prepare(e)
 	e.sent = time.Now()
 	e.err = errors.New("the suite hung up before the answer")
-	if conn, err := s.target.client.dial(s.ctx); err != nil {
+	if conn, err := s.target.client.dial(s.ctx, e); err != nil {
 		e.err = err
 	} else {
 		if _, err := conn.Write(s.target.client.wire(e)); err != nil {

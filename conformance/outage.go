@@ -10,17 +10,14 @@ const recovery = 30 * time.Second
 
 // withoutDatabase does something while the target has no database, and waits until it answers again, whatever happened meanwhile.
 func (s *Scene) withoutDatabase(f func()) {
-	hook := s.run.opts.Outage
-	ctx := context.WithoutCancel(s.ctx) // the database comes back although the run was stopped
+	hook, before := s.run.opts.Outage, s.ctx
 	end := func() error {
-		ctx, cancel := context.WithTimeout(ctx, recovery)
-		defer cancel()
-		s.outage = false
-		return hook(ctx, false)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(before), hookTime) // although the run was stopped
+		defer func() { cancel(); s.ctx = before }()
+		s.ctx, s.outage = ctx, false
+		return s.event("the database is back", func(ctx context.Context) error { return hook(ctx, false) })
 	}
-	begin, cancel := context.WithTimeout(s.ctx, recovery)
-	defer cancel()
-	if err := hook(begin, true); err != nil {
+	if err := s.event("the database is away", func(ctx context.Context) error { return hook(ctx, true) }); err != nil {
 		_ = end() // the first error says it
 		s.stop(Inconclusive, "the outage hook failed to take the database away: %v", err)
 	}

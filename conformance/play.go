@@ -18,6 +18,9 @@ const (
 // the database, when there are tokens of every fate; last come the observers, which judge every exchange of the run.
 func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenario) {
 	var waiting, last []*Scene
+	if r.split != nil && !slices.ContainsFunc(selected, func(sc Scenario) bool { return sc.Needs&NeedReplicas != 0 }) {
+		selected = append(selected, operationsReplicas())
+	}
 	for _, sc := range selected {
 		t := main
 		if sc.Needs&(NeedTime|NeedAbsolute) != 0 {
@@ -38,7 +41,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 			last = append(last, s)
 		default:
 			s.play()
-			if sc.Observe == nil {
+			if !sc.later() {
 				r.tell(s)
 			}
 		}
@@ -53,7 +56,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 	r.playLast(ctx, last)
 	if ctx.Err() != nil {
 		for _, s := range r.scenes {
-			if s.scenario.Observe != nil {
+			if s.scenario.later() {
 				s.results = nil
 				s.skip("the run was stopped before")
 			}
@@ -61,8 +64,8 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		return
 	}
 	for _, s := range r.scenes {
-		if s.scenario.Observe != nil && !s.skipped {
-			s.observe()
+		if s.scenario.later() && !s.skipped {
+			s.observe(ctx)
 			r.tell(s)
 		}
 	}
@@ -91,10 +94,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return "the login is not JSON"
 	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
 		return "costs 24 wrong logins more: ask for it with -slow"
-	case sc.Needs&NeedSecret != 0 && r.opts.JWTSecret == "":
-		return "needs the secret that signs access tokens: -jwt-secret, or $CONFORMANCE_JWT_SECRET"
-	case sc.Needs&NeedOutage != 0 && r.opts.Outage == nil:
-		return "needs a command that takes the target's database away and gives it back: -outage"
+	case r.unhooked(t, sc) != "":
+		return r.unhooked(t, sc)
 	case sc.Needs&NeedMe != 0 && !t.profile.hasMe():
 		return "needs a protected endpoint: name one with -me PATH"
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):
@@ -129,6 +130,9 @@ func (s *Scene) play() {
 	if s.scenario.Needs&NeedStorage != 0 {
 		timeout += time.Hour // a reading of the database has a limit of its own
 	}
+	if s.scenario.Needs&(NeedAdmin|NeedRestart|NeedOutage) != 0 {
+		timeout += hookTime
+	}
 	if s.park != nil {
 		timeout += s.run.opts.MaxWait
 	} else {
@@ -139,7 +143,7 @@ func (s *Scene) play() {
 	s.ctx = ctx
 	s.setUp()
 	s.guard(func() { s.scenario.Run(s) })
-	if s.scenario.Observe == nil {
+	if !s.scenario.later() {
 		s.finish()
 	}
 }
@@ -163,11 +167,17 @@ func (s *Scene) guard(f func()) {
 	f()
 }
 
-// observe lets the story judge every exchange of the run. What other stories showed is proven by their controls and its own.
-func (s *Scene) observe() {
+// observe lets the story judge every exchange of the run, or what else there is when all others are over. What other stories showed is proven by
+// their controls and its own.
+func (s *Scene) observe(ctx context.Context) {
 	proven := s.controlled && s.verdict < Inconclusive
 	for _, e := range s.run.all {
-		s.guard(func() { s.scenario.Observe(s, e) })
+		if s.scenario.Observe != nil && e.event == "" {
+			s.guard(func() { s.scenario.Observe(s, e) })
+		}
+	}
+	if s.scenario.Last != nil {
+		s.guard(func() { s.scenario.Last(s, ctx) })
 	}
 	if proven {
 		s.unproven = len(s.results)

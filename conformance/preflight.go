@@ -11,17 +11,21 @@ import (
 
 // open is the preflight: the target answers, its login works, and from its first answer the run learns the refresh cookie's name and
 // the lifetimes. One clear message instead of two hundred failures.
-func (r *run) open(ctx context.Context, base string) (*target, error) {
-	u, err := url.Parse(base)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+func (r *run) open(ctx context.Context, base string, replicas ...string) (*target, error) {
+	var bases []*url.URL
+	for _, b := range append([]string{base}, replicas...) {
+		u, err := url.Parse(b)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		bases = append(bases, u)
 	}
 	t := &target{
-		client: newClient(u, r.opts), profile: r.opts.Profile, users: r.opts.Users,
-		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(u) || r.opts.InsecureCookies,
+		client: newClient(bases, r.opts), profile: r.opts.Profile, users: r.opts.Users,
+		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(bases[0]) || r.opts.InsecureCookies,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}
-	a := s.actor("preflight", r.opts.Users[0])
+	a := s.actor("preflight", r.opts.Users[0]).at(0)
 	e := a.attempt()
 	if r.opts.skipPreflight {
 		if t.cookieName == "" {
@@ -37,7 +41,7 @@ func (r *run) open(ctx context.Context, base string) (*target, error) {
 		if a.refresh != nil {
 			a.Keep()
 		}
-		return t, nil
+		return t, r.meet(ctx, t)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -82,6 +86,8 @@ func (t *target) learn(e *exchange) (problem string) {
 		}
 		t.cookieName = c.Name
 	}
+	access, _ := parseJWT(e.access.value)
+	t.alg, _ = access.header["alg"].(string)
 	if life, ok := t.life(e); ok && life > 0 {
 		t.refreshLife = life
 	}

@@ -23,7 +23,7 @@ func (s *Scene) race(exchanges ...*exchange) (arrived []*exchange, spread time.D
 	for i, e := range exchanges {
 		s.prepare(e)
 		wire := s.target.client.wire(e)
-		conn, err := s.target.client.dial(ctx)
+		conn, err := s.target.client.dial(ctx, e)
 		if err == nil {
 			defer func() { _ = conn.Close() }() // the race is over then
 			_, err = conn.Write(wire[:len(wire)-1])

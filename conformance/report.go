@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,12 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 	if secure && main.client.base.Scheme == "http" {
 		rep.Run.Notes = append(rep.Run.Notes, "the suite's browser sent Secure cookies over plain http")
 	}
+	for i, base := range main.client.bases {
+		if len(main.client.bases) > 1 {
+			rep.Run.Notes = append(rep.Run.Notes, fmt.Sprintf("replica @%d: %s", i+1, base.Redacted()))
+		}
+	}
+	rep.Run.Notes = append(rep.Run.Notes, r.notes...)
 	for _, s := range r.scenes {
 		rep.Stories = append(rep.Stories, s.result())
 	}

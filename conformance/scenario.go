@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -31,8 +32,14 @@ type Scenario struct {
 	// Observe, where set, also judges every exchange of the whole run, whichever story made it.
 	Observe func(*Scene, *exchange)
 
+	// Last, where set, also judges when everything else is over.
+	Last func(*Scene, context.Context)
+
 	_ struct{} // keyed literals only
 }
+
+// later reports whether the story is not over when it has been played.
+func (s Scenario) later() bool { return s.Observe != nil || s.Last != nil }
 
 // Area is the part of the ID before the dot.
 func (s Scenario) Area() string { area, _, _ := strings.Cut(s.ID, "."); return area }
@@ -69,13 +76,18 @@ const (
 	NeedGrace                     // to wait for the end of the grace that the profile claims
 	NeedOutage                    // a command that takes the target's database away and gives it back (-outage)
 	NeedStorage                   // the target's database (-dsn)
+	NeedKeys                      // access tokens that are signed with a private key, and the public ones (-jwks)
+	NeedAdmin                     // a way to disable a user and to change his password (-admin)
+	NeedRestart                   // a way to restart the target (-restart)
+	NeedReplicas                  // several instances of the target (-target, repeated)
+	NeedLogs                      // the files that the target logs to (-logs)
 )
 
 // Scenarios returns the catalogue in teaching order.
 func Scenarios() []Scenario {
 	return []Scenario{
 		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(),
-		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(), accessSigned(),
+		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(), accessSigned(), accessConfusion(),
 		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
 		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
@@ -88,6 +100,8 @@ func Scenarios() []Scenario {
 		httpAnswers(), httpSecrecy(), httpCaching(), httpOneAnswer(), httpMethods(), httpCrossSite(), httpCORS(), httpOddCookies(), httpSteady(),
 		outageRefresh(), outageLogout(), outageReplay(),
 		storageTokens(), storagePasswords(),
+		adminDisable(), adminPassword(), adminUnderWay(), adminTiming(),
+		operationsRestart(), operationsReplicas(), operationsLogs(),
 	}
 }
 

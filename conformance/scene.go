@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +36,9 @@ type Scene struct {
 	reason     string
 	verdict    Verdict // beside the checks': blocked, broken
 	park       func(until time.Time) error
-	outage     bool // the target has no database now
+	outage     bool         // the target has no database now
+	turn       atomic.Int64 // requests that went to one replica after the other
+	meanwhile  *[]*exchange // events while sessions refresh all the time; nil: they do not
 }
 
 // stop ends a story early; the reason is in the scene.
@@ -62,14 +65,24 @@ func (s *Scene) prepare(e *exchange) {
 	if e.header == nil {
 		e.header = http.Header{}
 	}
+	s.route(e)
+}
+
+// number gives an exchange its place in the run.
+func (s *Scene) number(e *exchange) {
+	if s.meanwhile != nil {
+		*s.meanwhile = append(*s.meanwhile, e)
+		return
+	}
+	s.exchanges = append(s.exchanges, e)
+	s.run.all = append(s.run.all, e)
+	e.n = len(s.run.all)
 }
 
 // learn numbers the exchange, gives its tokens their pseudonyms, and counts what it cost.
 func (s *Scene) learn(e *exchange) {
 	s.run.exchanges++
-	e.n = s.run.exchanges
-	s.exchanges = append(s.exchanges, e)
-	s.run.all = append(s.run.all, e)
+	s.number(e)
 	e.at = s.run.clock.now()
 	access, refresh := s.target.read(e)
 	if e.password && e.err == nil && (e.status == http.StatusOK || slices.Contains(s.target.profile.Login.Refused, e.status)) {
@@ -84,6 +97,11 @@ func (s *Scene) learn(e *exchange) {
 		e.refresh, e.access = s.run.secrets.login(refresh, access)
 	} else {
 		e.refresh, e.access = s.run.secrets.rotation(e.presented, refresh, access)
+	}
+	for _, t := range []*token{e.refresh, e.access} {
+		if t != nil && t.from == 0 {
+			t.from = e.replica
+		}
 	}
 }
 
@@ -101,6 +119,9 @@ func (s *Scene) record(slug string, v Verdict, e *exchange, want, got string) bo
 		r.Step = e.n
 		if got == "" {
 			r.Got = e.got()
+		}
+		if why := s.apart(e); v > Pass && why != "" {
+			r.Got += "; " + why
 		}
 	}
 	for _, old := range s.results {
@@ -167,7 +188,11 @@ func (s *Scene) unknown(slug string, e *exchange) bool {
 // Given is a precondition: an exchange that another story judges.
 func (s *Scene) Given(what string, e *exchange, ok bool) {
 	if !ok {
-		s.stop(Inconclusive, "blocked: %s (step %d: %s)", what, e.n, e.got())
+		got := e.got()
+		if why := s.apart(e); why != "" {
+			got += "; " + why
+		}
+		s.stop(Inconclusive, "blocked: %s (step %d: %s)", what, e.n, got)
 	}
 }
 

@@ -19,6 +19,7 @@ type token struct {
 	parent *token
 	spent  bool // a refresh token that was rotated
 	replay bool // and then presented again
+	from   int  // the replica that gave it out; 0: there are none
 }
 
 // pseudonym names the token uniquely in the run: ‹#3.R1›. [aliases] turns the family's number into a letter of the story.

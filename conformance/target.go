@@ -23,6 +23,7 @@ type target struct {
 	users          []User
 	cookieName     string // of the refresh token, learned from the first login
 	secureOverHTTP bool
+	alg            string        // of the access tokens, learned; "": they are no JWTs
 	accessLife     time.Duration // learned; 0: unknown
 	refreshLife    time.Duration
 

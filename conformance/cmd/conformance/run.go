@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,12 +41,12 @@ Flags:
 // command is the parsed command line of the verb run.
 type command struct {
 	opts       conformance.Options
+	targets    []string
 	reports    [][2]string // format, file
 	profile    string
 	paths      [4]string // login, refresh, logout, me
 	expect     string
-	advance    string
-	outage     string
+	hooks      hooks
 	ca         string
 	dsn        string
 	limits     storage.Limits
@@ -63,7 +61,10 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.SetOutput(io.Discard) // a wrong flag is one line, not the whole help
 	fs.Usage = func() {}
 	o := &c.opts
-	fs.StringVar(&o.Target, "target", getenv("CONFORMANCE_TARGET"), "base `URL` of the running server; or $CONFORMANCE_TARGET")
+	fs.Func("target", "base `URL` of the running server; repeated: of its replicas, which are asked in turn; or $CONFORMANCE_TARGET, separated by spaces", func(v string) error {
+		c.targets = append(c.targets, v)
+		return nil
+	})
 	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
 	fs.Func("user", "`email:password` of an account at the target; give it twice, a third gets the wrong passwords; or $CONFORMANCE_USERS, separated by spaces (default: the demonstration users)", func(v string) error { return addUser(o, v) })
 	fs.Func("run", "judge only the stories that match these `patterns`, separated by commas: reuse.replay, reuse.*, or an area such as race", func(v string) error {
@@ -90,8 +91,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.IntVar(&c.limits.Bytes, "dsn-bytes", 1<<30, "`bytes` to read of the database in one reading; there are two")
 	fs.DurationVar(&c.limits.Time, "dsn-time", 30*time.Second, "longest reading of the database")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
-	fs.StringVar(&c.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
-	fs.StringVar(&c.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end")
+	c.hooks.flags(fs, o)
 	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
@@ -124,6 +124,12 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 }
 
 func (c *command) complete(getenv func(string) string) error {
+	if len(c.targets) == 0 {
+		c.targets = strings.Fields(getenv("CONFORMANCE_TARGET"))
+	}
+	if len(c.targets) > 0 {
+		c.opts.Target, c.opts.Replicas = c.targets[0], c.targets[1:]
+	}
 	if c.opts.JWTSecret == "" { // not the flag's default, which -h would print
 		c.opts.JWTSecret = getenv("CONFORMANCE_JWT_SECRET")
 	}
@@ -156,27 +162,7 @@ func (c *command) complete(getenv func(string) string) error {
 			return fmt.Errorf("%s: %w", c.expect, err)
 		}
 	}
-	if c.advance != "" {
-		c.opts.Advance = func(ctx context.Context, d time.Duration) error {
-			return hook(ctx, c.advance, "SECONDS_TO_ADVANCE="+strconv.Itoa(int(d.Seconds())))
-		}
-	}
-	if c.outage != "" {
-		c.opts.Outage = func(ctx context.Context, begin bool) error {
-			return hook(ctx, c.outage, "OUTAGE="+map[bool]string{true: "begin", false: "end"}[begin])
-		}
-	}
-	return nil
-}
-
-// hook runs a user's command.
-func hook(ctx context.Context, command string, env ...string) error {
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	cmd.Env = append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
+	return c.hooks.complete(&c.opts, getenv)
 }
 
 // loadProfile takes a preset, or a file where the name looks like one, and the paths of flags over it.
@@ -295,31 +281,6 @@ func write(format, file string, stdout io.Writer, rep *conformance.Report) error
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
 	return f.Close()
-}
-
-// rerun is this command line without its -run and -report, and without passwords.
-func rerun(args []string) string {
-	line := "conformance"
-	for i := 0; i < len(args); i++ {
-		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		switch name {
-		case "run", "report", "user", "jwt-secret", "dsn":
-			if !joined {
-				i++
-			}
-			switch name {
-			case "user":
-				line += " -user EMAIL:PASSWORD"
-			case "jwt-secret":
-				line += " -jwt-secret SECRET"
-			case "dsn":
-				line += " -dsn URL"
-			}
-		default:
-			line += " " + args[i]
-		}
-	}
-	return line + " -run"
 }
 
 func terminal(w io.Writer) bool {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+)
+
+// hooks are what the suite is given beside the target's address: shell commands that do what HTTP cannot, and keys.
+type hooks struct{ advance, admin, restart, outage, jwks string }
+
+func (h *hooks) flags(fs *flag.FlagSet, o *conformance.Options) {
+	fs.StringVar(&h.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
+	fs.StringVar(&h.admin, "admin", "", "shell `command` that changes a user at the target: $ACTION is disable, enable or passwd, of $EMAIL, to $PASSWORD; or $CONFORMANCE_ADMIN")
+	fs.StringVar(&h.restart, "restart", "", "shell `command` that restarts the target and returns when it is up again; or $CONFORMANCE_RESTART")
+	fs.StringVar(&h.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end")
+	fs.StringVar(&h.jwks, "jwks", "", "`URL or file` of the public keys that verify access tokens, as a JSON Web Key Set or PEM, for the stories that mistake them for secrets")
+	fs.Func("logs", "`file` that the target logs to, in which no secret may stand; repeatable", func(v string) error {
+		o.Logs = append(o.Logs, v)
+		return nil
+	})
+}
+
+// complete makes functions of the commands. Those of the environment are not the flags' defaults, which -h would print.
+func (h *hooks) complete(o *conformance.Options, getenv func(string) string) (err error) {
+	if h.admin == "" {
+		h.admin = getenv("CONFORMANCE_ADMIN")
+	}
+	if h.restart == "" {
+		h.restart = getenv("CONFORMANCE_RESTART")
+	}
+	if h.advance != "" {
+		o.Advance = func(ctx context.Context, d time.Duration) error {
+			return shell(ctx, h.advance, "SECONDS_TO_ADVANCE="+strconv.Itoa(int(d.Seconds())))
+		}
+	}
+	if h.admin != "" {
+		o.Admin = func(ctx context.Context, a conformance.AdminAction) error {
+			return shell(ctx, h.admin, "ACTION="+a.Action, "EMAIL="+a.Email, "PASSWORD="+a.Password)
+		}
+	}
+	if h.outage != "" {
+		o.Outage = func(ctx context.Context, begin bool) error {
+			return shell(ctx, h.outage, "OUTAGE="+map[bool]string{true: "begin", false: "end"}[begin])
+		}
+	}
+	if h.restart != "" {
+		o.Restart = func(ctx context.Context) error { return shell(ctx, h.restart) }
+	}
+	switch {
+	case h.jwks == "":
+	case strings.HasPrefix(h.jwks, "http://"), strings.HasPrefix(h.jwks, "https://"):
+		o.JWKS, err = fetch(h.jwks)
+	default:
+		o.JWKS, err = os.ReadFile(h.jwks)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the public keys: %w", err)
+	}
+	return nil
+}
+
+// fetch gets a small document.
+func fetch(address string) ([]byte, error) {
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Get(address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", address, res.Status)
+	}
+	return io.ReadAll(io.LimitReader(res.Body, 1<<20))
+}
+
+// shell runs a command to its end. What it leaves running in the background, as a restart may, keeps a file and no pipe of ours, so nobody waits
+// for that.
+func shell(ctx context.Context, command string, env ...string) (err error) {
+	out, err := os.CreateTemp("", "conformance-hook-")
+	if err != nil {
+		return fmt.Errorf("keep what the command prints: %w", err)
+	}
+	defer func() { _, _ = out.Close(), os.Remove(out.Name()) }() // a temporary file
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w%s", err, printed(out))
+	}
+	return nil
+}
+
+// printed is the end of what a command printed, on one line.
+func printed(f *os.File) string {
+	const most = 2000
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
+	if err != nil || len(bytes.TrimSpace(text)) == 0 {
+		return ""
+	}
+	words := strings.Fields(string(text[max(0, len(text)-most):]))
+	if len(text) > most {
+		words = words[1:] // cut in the middle, perhaps of a secret that would not be known any more
+	}
+	return ": " + strings.Join(words, " ")
+}
+
+// hidden are the flags whose values may hold secrets, with what stands for them.
+var hidden = map[string]string{"user": "EMAIL:PASSWORD", "jwt-secret": "SECRET", "admin": "COMMAND", "restart": "COMMAND", "advance": "COMMAND", "outage": "COMMAND", "dsn": "URL"}
+
+// rerun is this command line without its -run and -report, and without secrets.
+func rerun(args []string) string {
+	line := "conformance"
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case name == "run" || name == "report" || hidden[name] != "":
+			if !joined {
+				i++
+			}
+			if hidden[name] != "" {
+				line += " -" + name + " " + hidden[name]
+			}
+		default:
+			line += " " + quoted(args[i])
+		}
+	}
+	return line + " -run"
+}
+
+// quoted is an argument as a shell takes it.
+func quoted(arg string) string {
+	plain := !strings.ContainsFunc(arg, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:@%+,", r))
+	})
+	if plain && arg != "" {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
