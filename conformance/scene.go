@@ -262,7 +262,8 @@ func (s *Scene) finish() {
 			continue
 		}
 		r := &CheckResult{ID: id, Text: c.Text, Level: s.scenario.level(c), Verdict: Inconclusive, Got: "not reached"}
-		if s.verdict < Inconclusive && !s.failed() {
+		failed := slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.Verdict == Fail })
+		if s.verdict < Inconclusive && !failed { // a warning ends no story
 			r.Verdict, r.Got = NotJudged, "nothing to judge it by"
 		}
 		s.results = append(s.results, r)
