@@ -113,7 +113,8 @@ func line(v any) (string, error) {
 	return out.String(), nil
 }
 
-// sameAs names the embedded profile that says the same; statuses that it allows besides do not matter.
+// sameAs names the embedded profile that says the same, as far as a probe can see: what it claims of the storage does not matter, nor do
+// statuses that it allows besides.
 func sameAs(found conformance.Profile) string {
 	for _, name := range conformance.Presets() {
 		preset, err := conformance.Preset(name)
@@ -121,7 +122,7 @@ func sameAs(found conformance.Profile) string {
 			continue
 		}
 		same := found
-		same.Schema, same.Name, same.About = preset.Schema, preset.Name, preset.About
+		same.Schema, same.Name, same.About, same.Storage = preset.Schema, preset.Name, preset.About, preset.Storage
 		for _, c := range [][2]*conformance.Call{{&same.Login, &preset.Login}, {&same.Refresh, &preset.Refresh}, {&same.Logout, &preset.Logout}, {&same.Me, &preset.Me}} {
 			if !slices.ContainsFunc(c[0].Refused, func(status int) bool { return !slices.Contains(c[1].Refused, status) }) {
 				c[0].Refused = c[1].Refused
