@@ -54,6 +54,12 @@ var (
 // startJudged starts a server; a change puts something between it and its database.
 func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool, change ...func(*store.DB) session.Store) judged {
 	t.Helper()
+	return startJudgedAt(t, databaseURL, l, production, 4)
+}
+
+// startJudgedAt is startJudged with a cost of password hashes.
+func startJudgedAt(t *testing.T, databaseURL string, l lifetimes, production bool, cost int) judged {
+	t.Helper()
 	db, err := store.Open(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -62,7 +68,7 @@ func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool,
 
 	signer, err := token.New(token.Config{Secret: []byte(goodKey), Algorithm: "HS256", Issuer: "jwt-toy", Audience: "jwt-toy-client", AccessTTL: l.access})
 	require.NoError(t, err)
-	passwords, err := session.NewPasswords(4, 0)
+	passwords, err := session.NewPasswords(cost, 0)
 	require.NoError(t, err)
 	clock, log := &movedClock{}, slog.New(slog.DiscardHandler)
 	kept := &brittleStore{Store: db}
@@ -107,6 +113,8 @@ func wholeCatalogue(t *testing.T, rep *conformance.Report) {
 		"http.cors/vary",                // no origin is trusted
 		"logout.cookie-only/claimed",    // a logout needs no access token
 		"cookie.secure/set", "cookie.secure/deleted",
+		"storage.tokens/live", "storage.tokens/spent", "storage.tokens/signature", "storage.tokens/access-token", "storage.tokens/sha256", // in storage_test.go
+		"storage.passwords/plain", "storage.passwords/fast-hash", "storage.passwords/slow-hash",
 	}, unjudged)
 }
 
@@ -150,6 +158,7 @@ func TestConformanceDev(t *testing.T) {
 	require.Equal(t, []string{
 		"login.timing", "access.signed", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
 		"outage.refresh", "outage.logout", "outage.replay",
+		"storage.tokens", "storage.passwords",
 	}, unjudged)
 	require.LessOrEqual(t, rep.Run.PasswordChecks, 60)
 }
