@@ -36,6 +36,7 @@ type AuditResult struct {
 	Database string                // which, without credentials
 	Tables   map[string]TableState // that were read, by name
 	Found    []Found
+	Unsought []int    // secrets that cannot be told from other text: "password", "12345678"
 	Unread   []string // what was not read, and why: a limit, or an error
 	Notes    []string // what else a reader should know
 }

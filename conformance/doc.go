@@ -20,6 +20,9 @@
 // ([Options].ExpiryTarget) or by a clock hook ([Options].Advance); without either those stories are not judged, and the report
 // says so.
 //
+// What stands in the target's database is judged where there is somebody to read it ([Options].Audit); package
+// conformance/storage reads MySQL, PostgreSQL and SQLite.
+//
 // # Secrets
 //
 // Every token and password is replaced by a pseudonym wherever it occurs in a report: ‹a.R0› is the first refresh token of the

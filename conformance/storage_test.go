@@ -193,6 +193,17 @@ func TestStorageNotJudged(t *testing.T) {
 	require.Equal(t, []string{"storage.tokens/sha256"}, failing(rep))
 }
 
+// A secret that cannot be told from other text is not looked for, and that is no pass; its hash still is.
+func TestStorageUnsought(t *testing.T) {
+	_, stories := judgeStorage(t, start(t, "st-low-entropy-token/counter"))
+	for slug, want := range map[string]conformance.Verdict{
+		"live": conformance.NotJudged, "spent": conformance.NotJudged, "signature": conformance.Pass, "access-token": conformance.Pass, "sha256": conformance.Pass,
+	} {
+		require.Equal(t, want, check(t, stories["storage.tokens"], slug).Verdict, slug)
+	}
+	require.Contains(t, check(t, stories["storage.tokens"], "live").Got, "every refresh token is so short or plain")
+}
+
 // The tokens of every story of the run are looked for, whatever became of them, and the passwords and names of every account.
 func TestStorageLooksForEverything(t *testing.T) {
 	o := start(t)

@@ -32,10 +32,10 @@ func storageTokens() Scenario {
 				v.Rotate()
 			}
 			after := s.audit()
-			s.absent("live", after, func(f Found) bool { return f.Kind == RefreshSecret && f.Form == Whole && !f.Spent })
-			s.absent("spent", after, func(f Found) bool { return f.Kind == RefreshSecret && f.Form == Whole && f.Spent })
-			s.absent("signature", after, func(f Found) bool { return f.Kind == RefreshSecret && f.Form == Signature })
-			s.absent("access-token", after, func(f Found) bool { return f.Kind == AccessSecret })
+			s.absentWhole("live", after, RefreshSecret, func(f Found) bool { return !f.Spent })
+			s.absentWhole("spent", after, RefreshSecret, func(f Found) bool { return f.Spent })
+			s.absent("signature", after, RefreshSecret, func(f Found) bool { return f.Form == Signature })
+			s.absentWhole("access-token", after, AccessSecret, func(Found) bool { return true })
 			s.alive(before, after)
 			s.sha256Kept(v.refresh, after)
 			s.tell(after)
@@ -62,22 +62,22 @@ func storagePasswords() Scenario {
 				found = s.audit()
 				s.tell(found)
 			}
-			password := func(forms ...Form) func(Found) bool {
-				return func(f Found) bool { return f.Kind == PasswordSecret && slices.Contains(forms, f.Form) }
+			as := func(forms ...Form) func(Found) bool {
+				return func(f Found) bool { return slices.Contains(forms, f.Form) }
 			}
-			plain := s.absent("plain", found, password(Whole))
-			fast := s.absent("fast-hash", found, password(FastHash))
-			slow := found.columns(password(SlowHash, CheapHash))
+			plain := s.absentWhole("plain", found, PasswordSecret, as(Whole))
+			fast := s.absent("fast-hash", found, PasswordSecret, as(FastHash))
+			slow := found.columns(PasswordSecret, as(SlowHash, CheapHash))
 			switch {
 			case slow != "":
-				s.absent("slow-hash", found, password(CheapHash))
+				s.absent("slow-hash", found, PasswordSecret, as(CheapHash))
 				s.Note("passwords: %s", slow)
 			case !plain || !fast:
 				s.Skip("slow-hash", "they are kept otherwise")
 			default:
 				s.record("slow-hash", Inconclusive, nil, "a hash in a form that is known here", "no such value in "+found.Database)
 			}
-			if plain && fast && found.columns(accountName) == "" {
+			if plain && fast && !found.accounts() {
 				s.stop(Inconclusive, "no table of %s holds the name of an account (%s): is it the target's database?", found.Database, s.target.users[0].Email)
 			}
 			s.Control()
@@ -114,8 +114,8 @@ func (s *Scene) tell(a *audited) {
 // audited is a reading, what it looked for, and the pseudonyms of that.
 type audited struct {
 	*AuditResult
-	secrets []StoredSecret
-	names   []string
+	secrets    []StoredSecret
+	pseudonyms []string
 }
 
 // stored is what a database is searched for, in the order of the families, and its pseudonyms.
@@ -138,33 +138,49 @@ func (r *run) stored() (secrets []StoredSecret, names []string) {
 	return secrets, names
 }
 
-// absent judges that a reading found nothing of a sort, and had the chance to.
-func (s *Scene) absent(slug string, a *audited, which func(Found) bool) bool {
-	switch where := a.columns(which); {
+// absent judges that a reading found no secrets of a kind in some form, and had the chance to. It reports whether it found none.
+func (s *Scene) absent(slug string, a *audited, kind SecretKind, which func(Found) bool) bool {
+	switch where := a.columns(kind, which); {
 	case where != "":
-		return s.record(slug, Fail, nil, "in no column", where)
+		s.record(slug, Fail, nil, "in no column", where)
+		return false
 	case len(a.Unread) > 0:
 		s.record(slug, Inconclusive, nil, "everything read", "not all of it; -dsn-rows, -dsn-bytes and -dsn-time set how much: "+strings.Join(a.Unread, "; "))
-		return true
+	default:
+		s.record(slug, Pass, nil, "", "")
 	}
-	return s.record(slug, Pass, nil, "", "")
+	return true
 }
 
-func accountName(f Found) bool { return f.Kind == AccountName }
+// absentWhole is absent for secrets as they are, which not all can be told from other text.
+func (s *Scene) absentWhole(slug string, a *audited, kind SecretKind, which func(Found) bool) bool {
+	for i, secret := range a.secrets {
+		if secret.Kind == kind && !slices.Contains(a.Unsought, i) {
+			return s.absent(slug, a, kind, func(f Found) bool { return f.Form == Whole && which(f) })
+		}
+	}
+	s.Skip(slug, fmt.Sprintf("every %s is so short or plain that it cannot be told from other text", kind))
+	return true
+}
+
+// accounts reports whether the name of an account was found.
+func (a *audited) accounts() bool {
+	return a.columns(AccountName, func(Found) bool { return true }) != ""
+}
 
 // shownColumns of those that a check names.
 const shownColumns = 6
 
-// columns says which columns hold something of a sort, and of which secrets, by their pseudonyms.
-func (a *audited) columns(which func(Found) bool) string {
+// columns says which columns hold secrets of a kind in some form, and which secrets, by their pseudonyms.
+func (a *audited) columns(kind SecretKind, which func(Found) bool) string {
 	var all []string
 	for _, f := range a.Found {
-		if !which(f) {
+		if f.Kind != kind || !which(f) {
 			continue
 		}
 		var names []string
 		for _, i := range f.Secrets {
-			names = append(names, a.names[i])
+			names = append(names, a.pseudonyms[i])
 		}
 		if n := len(names); n > 3 {
 			names = append(names[:2:2], fmt.Sprintf("%d more", n-2))
@@ -213,7 +229,7 @@ func (s *Scene) alive(before, after *audited) {
 			grew = append(grew, fmt.Sprintf("%d to %s", is.Rows-was.Rows, name))
 		}
 	}
-	still := s.target.profile.Policy.Rotation == "none" && after.columns(accountName) != ""
+	still := s.target.profile.Policy.Rotation == "none" && after.accounts()
 	switch {
 	case wrote != nil:
 		s.Note("a refresh writes to %s", strings.Join(wrote, ", "))

@@ -53,9 +53,7 @@ func spellings(n int, s conformance.StoredSecret) []pattern {
 	case conformance.AccessSecret:
 		add(conformance.Whole, "as it is", []byte(s.Value))
 	case conformance.PasswordSecret:
-		if sought(s.Value) {
-			encoded(conformance.Whole, "", []byte(s.Value))
-		}
+		encoded(conformance.Whole, "", []byte(s.Value))
 		for name, sum := range fastHashes() {
 			v := sum([]byte(s.Value))
 			add(conformance.FastHash, name, slices.Concat([][]byte{v}, hexes(v), base64s(v))...)
@@ -78,6 +76,9 @@ func spellings(n int, s conformance.StoredSecret) []pattern {
 				encoded(conformance.Signature, "decoded, ", v)
 			}
 		}
+	}
+	if s.Kind != conformance.AccountName && !sought(s.Value) {
+		list = slices.DeleteFunc(list, func(p pattern) bool { return p.form == conformance.Whole })
 	}
 	return list
 }

@@ -37,11 +37,17 @@ type finding struct {
 }
 
 func newReading(d *Database, secrets []conformance.StoredSecret) *reading {
-	return &reading{
+	r := &reading{
 		Database: d, secrets: secrets, matcher: newMatcher(secrets), passwords: newPasswords(secrets),
 		result: &conformance.AuditResult{Database: d.name, Tables: map[string]conformance.TableState{}},
 		found:  map[finding]*conformance.Found{},
 	}
+	for i, s := range secrets {
+		if s.Kind != conformance.AccountName && !sought(s.Value) {
+			r.result.Unsought = append(r.result.Unsought, i)
+		}
+	}
+	return r
 }
 
 // read reads one table, in a transaction of its own: an error in it must not end the others.

@@ -201,11 +201,18 @@ func TestShortSecrets(t *testing.T) {
 	password := func(s string) conformance.StoredSecret {
 		return conformance.StoredSecret{Kind: conformance.PasswordSecret, Value: s}
 	}
-	f := whole(t, d.audit(password("password"), password("pw"), password("12345678"), refresh("1"), refresh("counted"), refresh(""),
-		conformance.StoredSecret{Kind: conformance.AccountName, Value: "ann"}, conformance.StoredSecret{Kind: conformance.AccountName}))
+	d.insert("t", sum("counted"))
+	d.insert("t", hex.EncodeToString(sum("password")))
+	res := d.audit(password("password"), password("pw"), password("12345678"), refresh("1"), refresh("counted"), refresh(""),
+		conformance.StoredSecret{Kind: conformance.AccountName, Value: "ann"}, conformance.StoredSecret{Kind: conformance.AccountName}, refresh(opaque))
+	require.Equal(t, []int{0, 1, 2, 3, 4, 5}, res.Unsought)
+	require.Len(t, res.Found, 3)
+	f := res.Found[0]
 	require.Equal(t, conformance.AccountName, f.Kind)
 	require.Equal(t, 1, f.Rows)
 	require.Equal(t, []int{6}, f.Secrets)
+	require.Equal(t, [2]any{conformance.FastHash, []int{0}}, [2]any{res.Found[1].Form, res.Found[1].Secrets})
+	require.Equal(t, [2]any{conformance.SHA256, []int{4}}, [2]any{res.Found[2].Form, res.Found[2].Secrets})
 }
 
 // TestNames has tables and columns of names that want quoting.
