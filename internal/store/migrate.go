@@ -24,9 +24,6 @@ const versionTable = "jwt_toy_migrations"
 // foreignTables are those that we would take for ours, or that say which tool owns the schema.
 var foreignTables = []string{"users", "token_families", "alembic_version"}
 
-// migrationPatience bounds a migration when the caller's context does not.
-const migrationPatience = 5 * time.Minute
-
 // Migration is one step of the schema.
 type Migration struct {
 	Version   int64
@@ -82,11 +79,9 @@ func (db *DB) MigrationStatus(ctx context.Context) (list []Migration, err error)
 	return list, err
 }
 
-// migrate runs f alone among all processes, in a database that is empty or ours. The lock is not left to goose, which
+// migrate runs f alone among all processes, in a database that is empty or ours, and waits for that as long as ctx does. The lock is not left to goose, which
 // creates its table before it would take it.
 func (db *DB) migrate(ctx context.Context, f func(ctx context.Context, p *goose.Provider, ours bool) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
-	defer cancel()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("migrate %s: %w", db.engine.place(), err)

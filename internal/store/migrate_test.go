@@ -52,6 +52,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		name, err := db.MigrateDown(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, name, "nothing to take back")
+		require.Empty(t, tables(t, outside), "taking back nothing changed the database")
 
 		for range 2 {
 			applied, err := db.MigrateUp(t.Context())
