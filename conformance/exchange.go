@@ -87,6 +87,10 @@ func (e *exchange) now() time.Time {
 	return e.sent
 }
 
+// clocks are the two times at which the answer may have been made: by the target's clock and by ours. What holds by one of them holds, for
+// clocks differ, and the Date of some servers is as old as the connection (uvicorn 0.17).
+func (e *exchange) clocks() [2]time.Time { return [2]time.Time{e.now(), e.at} }
+
 // accepted: the call did what it is for. A login and a refresh bring an access token.
 func (e *exchange) accepted() bool {
 	if e.err != nil || !e.ok {

@@ -45,7 +45,11 @@ func variants() map[string]wrap {
 		"chunked answers":         on("", chunked),
 		"slow answers":            on("", func(h hop) { time.Sleep(10 * time.Millisecond); h.pass() }),
 		"one answer a connection": on("", func(h hop) { h.w.Header().Set("Connection", "close"); h.pass() }),
-		"no Date":                 on("", func(h hop) { h.w.Header()["Date"] = nil; h.pass() }),
+		"a Date that lags": on("", func(h hop) {
+			h.w.Header().Set("Date", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat))
+			h.pass()
+		}),
+		"no Date": on("", func(h hop) { h.w.Header()["Date"] = nil; h.pass() }),
 		"422 for bad bodies": on(loginPath, func(h hop) {
 			h.change(func(res *httptest.ResponseRecorder, _ map[string]any) {
 				res.Code = map[int]int{400: 422, 415: 400}[res.Code] + res.Code*b2i(res.Code != 400 && res.Code != 415)
