@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 )
 
 func accessClaims() Scenario {
@@ -98,11 +99,12 @@ func accessLifetime() Scenario {
 		ID: "access.lifetime", Title: "The access token's lifetime agrees wherever it is stated", Level: Must, Stage: 2,
 		Refs: []Ref{requiredBy("RFC 7519", "§2 NumericDate"), motivatedBy("RFC 6749", "§5.1")},
 		Why:  "a lifetime in the wrong unit is 0.9 seconds or 15 hours, and a client that believes expires_in refreshes too late or all the time",
-		Hint: "compute exp once, in whole seconds, and take expires_in from the same value",
+		Hint: "compute exp once, in whole seconds, and take expires_in from the same value; what is off by whole hours was UTC read as local time (Python's datetime.utcnow().timestamp() does that)",
 		Checks: []Check{
 			{Slug: "expires-in-agrees", Text: "expires_in is exp minus iat"},
 			{Slug: "refresh-agrees", Text: "the same after a refresh"},
 			{Slug: "same-lifetime", Text: "login and refresh give the same lifetime"},
+			{Slug: "issued-now", Text: "iat is the time of the answer, within a minute"},
 			{Slug: "not-future", Text: "iat and nbf are not in the future"},
 			{Slug: "plausible", Text: "the lifetime is between 1 s and 24 h"},
 			{Slug: "short", Text: "the lifetime is at most an hour", Level: Should},
@@ -111,6 +113,9 @@ func accessLifetime() Scenario {
 			login := s.Victim.Login()
 			s.Given("the login did not work", login, login.accepted() && login.refresh != nil)
 			a, is := parseJWT(login.access.value)
+			if iat, ok := a.time("iat"); is && ok { // before the refresh, which such a server may refuse
+				s.issuedNow(login, iat)
+			}
 			refresh := s.Victim.Refresh()
 			s.Given("a live token did not rotate", refresh, refresh.rotated())
 			b, is2 := parseJWT(refresh.access.value)
@@ -140,6 +145,21 @@ func accessLifetime() Scenario {
 			s.Victim.Keep()
 		},
 	}
+}
+
+// issuedNow judges whether a token's iat is the time at which it came.
+func (s *Scene) issuedNow(e *exchange, iat float64) {
+	off := time.Duration(math.MaxInt64)
+	for _, c := range e.clocks() {
+		if d := time.Unix(int64(iat), 0).Sub(c); d.Abs() < off.Abs() {
+			off = d
+		}
+	}
+	got := fmt.Sprintf("%v before it", off.Abs().Round(time.Second))
+	if off > 0 {
+		got = fmt.Sprintf("%v after it", off.Round(time.Second))
+	}
+	s.Check("issued-now", e, off.Abs() <= time.Minute, "iat at the time of the answer", got)
 }
 
 // knownSecrets are published fallbacks and placeholders; who finds one signs tokens for anybody. Checked offline, against one signature.

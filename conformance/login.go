@@ -195,13 +195,14 @@ func loginMalformed() Scenario {
 		{"deep", "deep nesting is refused", `{"email":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `,"password":"x"}`},
 		{"megabyte", "a body of a megabyte is refused", `{"email":"` + strings.Repeat("a", 1<<20) + `","password":"x"}`},
 		{"megabyte-password", "a password of a megabyte is refused before it is hashed", `{"email":"alice@example.com","password":"` + strings.Repeat("a", 1<<20) + `"}`},
+		{"half-character", "half a surrogate pair, which JSON can spell and no text can hold, is refused", `{"email":"nobody\ud800@example.com","password":"\udfff"}`},
 		{"invalid-utf8", "a body that is not UTF-8 is refused", "{\"email\":\"\xff\xfe@example.com\",\"password\":\"x\"}"},
 	}
 	sc := Scenario{
 		ID: "login.malformed", Title: "A malformed login is the client's error, and answered", Level: Must, Stage: 1, Needs: NeedJSON,
 		Refs: []Ref{requiredBy("RFC 9110", "§15.5"), requiredBy("RFC 8259", "§8.1")},
 		Why:  "an unhandled exception is a 500 that pages someone at night, and often a stack trace for the attacker",
-		Hint: "decode strictly, limit the size first, answer 400, 413 or 422",
+		Hint: "decode strictly, limit the size first, answer 400, 413 or 422; parsers may stop at deep nesting (Python: RecursionError), encoders at half a surrogate pair (UnicodeEncodeError)",
 		Checks: []Check{
 			{Slug: "duplicate-keys", Text: "a key that comes twice is refused, though the last value is right", Level: Should},
 			{Slug: "trailing-data", Text: "data behind the object is refused, though the object is right", Level: Should},

@@ -106,6 +106,9 @@ func (s *Server) stringField(fields map[string]json.RawMessage, name string) (va
 	case raw[0] != '"':
 		return "", http.StatusUnprocessableEntity, fmt.Sprintf("the body does not fit: %s is not a string", name)
 	}
+	if s.has("login-malformed-body-500/half-character") && bytes.Contains(raw, []byte(`\ud`)) {
+		return "", http.StatusInternalServerError, "the server has failed"
+	}
 	if err := json.Unmarshal(raw, &value); err != nil {
 		return "", http.StatusBadRequest, "the body is not valid JSON"
 	}

@@ -110,6 +110,7 @@ func accessTokenProbes() map[string]probe {
 		"at-jti-missing":                            {"", "no jti no jti", claimNames},
 		"at-nbf-iat-in-future":                      {fmt.Sprint(iat, iat), fmt.Sprint(iat+5, iat+5), claims("iat")},
 		"at-nbf-iat-in-future/nbf":                  {"<nil> <nil>", fmt.Sprint(iat+5, iat+5), claims("nbf")},
+		"at-local-time":                             {fmt.Sprint(iat, iat), fmt.Sprint(iat-localTime, iat-localTime), claims("iat")},
 		"at-sensitive-claims/email":                 {"", "email email", claimNames},
 		"at-sensitive-claims/password-hash":         {"", "pwd pwd", claimNames},
 		"at-sensitive-claims/family":                {"", "fam fam", claimNames},

@@ -87,13 +87,14 @@ func loginBodyProbes() map[string]probe {
 		return func(w *world) string { return w.do(method, target, body, header("Content-Type", contentType)).String() }
 	}
 	return map[string]probe{
-		"login-malformed-body-500":               {"400 400 400 422", "500 500 500 422", bodies("", "{", good+"x", "[]")},
-		"login-malformed-body-500/not-an-object": {"422 422 400", "500 500 400", bodies("[]", "null", "{")},
-		"login-malformed-body-500/missing-field": {"422 422 422", "500 500 422", bodies("{}", `{"email":"a"}`, `{"email":1}`)},
-		"login-json-duplicate-keys":              {"400", "200", bodies(`{"email":"x",` + good[1:])},
-		"login-json-trailing-data":               {"400", "200", bodies(good + "{}")},
-		"login-csrf-simple-content-type":         {"415", "200", as("POST", "/auth/login", "text/plain", good)},
-		"login-csrf-simple-content-type/form":    {"415", "200", as("POST", "/auth/login", "application/x-www-form-urlencoded", form)},
+		"login-malformed-body-500":                {"400 400 400 422", "500 500 500 422", bodies("", "{", good+"x", "[]")},
+		"login-malformed-body-500/not-an-object":  {"422 422 400", "500 500 400", bodies("[]", "null", "{")},
+		"login-malformed-body-500/half-character": {"401 422", "500 422", bodies(`{"email":"a","password":"\ud800"}`, `{"email":1}`)},
+		"login-malformed-body-500/missing-field":  {"422 422 422", "500 500 422", bodies("{}", `{"email":"a"}`, `{"email":1}`)},
+		"login-json-duplicate-keys":               {"400", "200", bodies(`{"email":"x",` + good[1:])},
+		"login-json-trailing-data":                {"400", "200", bodies(good + "{}")},
+		"login-csrf-simple-content-type":          {"415", "200", as("POST", "/auth/login", "text/plain", good)},
+		"login-csrf-simple-content-type/form":     {"415", "200", as("POST", "/auth/login", "application/x-www-form-urlencoded", form)},
 		"login-csrf-simple-content-type/cross-site": {"403", "200", func(w *world) string {
 			return w.loginAs(alice, alicePassword, crossSite()).String()
 		}},
