@@ -67,15 +67,23 @@ func address(base *url.URL, path string) *url.URL {
 func (c *client) do(ctx context.Context, e *exchange) {
 	for {
 		c.once(ctx, e)
-		wait, ok := retryAfter(e)
-		if !ok || !c.spend(wait) {
+		if !c.again(ctx, e) {
 			return
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	}
+}
+
+// again waits as long as a 429 asks for, and reports whether it did.
+func (c *client) again(ctx context.Context, e *exchange) bool {
+	wait, ok := retryAfter(e)
+	if !ok || !c.spend(wait) {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
 	}
 }
 

@@ -138,11 +138,29 @@ func (e *exchange) got() string {
 		s += " " + e.access.pseudonym()
 	}
 	if e.refresh == nil && e.access == nil && e.status >= 400 {
-		if d := e.member("detail") + e.member("error") + e.member("message"); d != "" && len(d) < 80 {
+		if d := e.complaint(); d != "" && len(d) < 80 {
 			s += " " + d
 		}
 	}
+	if e.status == http.StatusTooManyRequests {
+		s += " (too many requests: lift that limit while the suite runs)"
+	}
 	return s
+}
+
+// complaint is what the body of a refusal says is wrong: a string, or the first of the errors that FastAPI lists, by its place.
+func (e *exchange) complaint() string {
+	list, _ := e.json["detail"].([]any)
+	if len(list) == 0 {
+		return e.member("detail") + e.member("error") + e.member("message")
+	}
+	first, _ := list[0].(map[string]any)
+	place, _ := first["loc"].([]any)
+	text := ""
+	for _, p := range place {
+		text += fmt.Sprint(p) + ": "
+	}
+	return text + fmt.Sprint(first["msg"])
 }
 
 // did says in a few words what was asked.

@@ -33,7 +33,8 @@ func loginSuccess() Scenario {
 				s.Skip("token-type", "the profile says that no answer states it")
 			}
 			if s.target.profile.Answer.ExpiresIn != "-" {
-				s.Check("expires-in", e, e.stated, "a JSON number such as 900", "")
+				place := s.target.profile.Answer.ExpiresIn
+				s.Check("expires-in", e, e.stated, "a JSON number such as 900", fmt.Sprintf("%v at %s", at(e.json, place), place))
 			} else {
 				s.Skip("expires-in", "the profile says that no answer states it")
 			}
@@ -73,7 +74,11 @@ func loginWrongPassword() Scenario {
 			unknown := a.LoginAs("nobody-"+a.user.Email, wrongPassword, "unknown user")
 			s.Refused("refused", wrong)
 			s.Refused("unknown-refused", unknown)
-			s.Check("status-401", wrong, s.target.profile.Login.refuses(wrong) && s.target.profile.Login.refuses(unknown), "401, or what the profile names", wrong.got()+" and "+unknown.got())
+			first := wrong // the one that is another, to name it
+			if s.target.profile.Login.refuses(wrong) {
+				first = unknown
+			}
+			s.Check("status-401", first, s.target.profile.Login.refuses(wrong) && s.target.profile.Login.refuses(unknown), "401, or what the profile names", wrong.got()+" and "+unknown.got())
 			s.Check("same-status", unknown, wrong.status == unknown.status, wrong.got(), unknown.got())
 			s.Check("same-body", unknown, sameAnswer(wrong, unknown), "the body of the wrong password's refusal", "another body")
 			s.Check("same-headers", unknown, headerNames(wrong) == headerNames(unknown), headerNames(wrong), headerNames(unknown))
@@ -285,12 +290,7 @@ func loginIndependent() Scenario {
 			{Slug: "each-works", Text: "each session can be refreshed"},
 		},
 		Run: func(s *Scene) {
-			var held []*exchange
-			u := s.Victim.user
-			for range 3 {
-				held = append(held, s.Victim.login(u.Email, u.Password, "racing"))
-			}
-			arrived, _ := s.race(held...)
+			u, arrived := s.Victim.user, s.raceLogins()
 			refresh, access, ok := map[*token]bool{}, map[*token]bool{}, true
 			for _, e := range arrived {
 				ok = ok && s.Check("all-accepted", e, e.accepted() && e.refresh != nil, "200 with tokens", "")
@@ -311,6 +311,21 @@ func loginIndependent() Scenario {
 			}
 			s.Control()
 		},
+	}
+}
+
+// raceLogins logs in three times at once, and does it all again after the wait that a 429 asks for.
+func (s *Scene) raceLogins() []*exchange {
+	for {
+		var held []*exchange
+		for range 3 {
+			held = append(held, s.Victim.login(s.Victim.user.Email, s.Victim.user.Password, "racing"))
+		}
+		arrived, _ := s.race(held...)
+		throttled := slices.IndexFunc(arrived, func(e *exchange) bool { return e.status == http.StatusTooManyRequests })
+		if throttled < 0 || !s.target.client.again(s.ctx, arrived[throttled]) {
+			return arrived
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func (t *target) learn(e *exchange) (problem string) {
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return fmt.Sprintf("%s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", where, t.users[0].Email, e.status)
 	case e.status < 200 || e.status > 299:
-		return fmt.Sprintf("%s answered %d, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", where, e.status)
+		return fmt.Sprintf("%s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", where, e.got())
 	case !e.ok:
 		return fmt.Sprintf("%s answered %d, but %s is not %q, which the profile calls a success", where, e.status, a.SuccessAt, a.SuccessIs)
 	case e.access == nil:
