@@ -155,7 +155,11 @@ func loginOddPasswords() Scenario {
 				e = a.Login()
 				s.Check("exact-works", e, e.accepted(), "200", "")
 			}
-			if variants[i] == p || c.slug == "beyond-72" && len(p) < 72 {
+			switch {
+			case c.slug == "beyond-72" && len(p) < 72:
+				s.Skip(c.slug, "needs an account with a password of 72 bytes, named as the third -user")
+				continue
+			case variants[i] == p:
 				s.Skip(c.slug, "the password of this user does not allow it")
 				continue
 			}

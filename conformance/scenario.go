@@ -49,6 +49,7 @@ type Check struct {
 	Slug  string
 	Text  string // what must hold
 	Level Level  // empty: the story's
+	Seen  string `json:"-"` // when there is something to judge it by, where a healthy target may give nothing
 }
 
 // Ref is a source of a requirement. Strength says honestly how it binds: "required by", "recommended by" or "motivated by".

@@ -265,6 +265,9 @@ func (s *Scene) finish() {
 		failed := slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.Verdict == Fail })
 		if s.verdict < Inconclusive && !failed { // a warning ends no story
 			r.Verdict, r.Got = NotJudged, "nothing to judge it by"
+			if c.Seen != "" {
+				r.Got = "is seen only " + c.Seen
+			}
 		}
 		s.results = append(s.results, r)
 	}
