@@ -54,11 +54,11 @@ var (
 // startJudged starts a server; a change puts something between it and its database.
 func startJudged(t *testing.T, databaseURL string, l lifetimes, production bool, change ...func(*store.DB) session.Store) judged {
 	t.Helper()
-	return startJudgedAt(t, databaseURL, l, production, 4)
+	return startJudgedAt(t, databaseURL, l, production, 4, change...)
 }
 
 // startJudgedAt is startJudged with a cost of password hashes.
-func startJudgedAt(t *testing.T, databaseURL string, l lifetimes, production bool, cost int) judged {
+func startJudgedAt(t *testing.T, databaseURL string, l lifetimes, production bool, cost int, change ...func(*store.DB) session.Store) judged {
 	t.Helper()
 	db, err := store.Open(t.Context(), databaseURL)
 	require.NoError(t, err)
