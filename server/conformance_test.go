@@ -234,8 +234,8 @@ func TestConformanceDev(t *testing.T) {
 	require.Equal(t, []string{
 		"login.timing", "access.signed", "access.confusion", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
 		"outage.refresh", "outage.logout", "outage.replay",
-		"admin.disable", "admin.password", "admin.under-way", "admin.timing", "operations.restart", "operations.replicas", "operations.logs",
 		"storage.tokens", "storage.passwords",
+		"admin.disable", "admin.password", "admin.under-way", "admin.timing", "operations.restart", "operations.replicas", "operations.logs",
 	}, unjudged)
 	require.LessOrEqual(t, rep.Run.PasswordChecks, 60)
 }
