@@ -128,9 +128,12 @@ func (a *Actor) LogoutWith(t *token, note string) *exchange {
 	return a.send(a.present(e, t.value))
 }
 
+// browsing is the note of an exchange that carries what a browser's jar holds.
+const browsing = "as a browser"
+
 // Browse makes a refresh or a logout as a browser would: with the cookies that its jar holds for that address.
 func (a *Actor) Browse(call string) *exchange {
-	e := a.call(call, "as a browser")
+	e := a.call(call, browsing)
 	if h := a.jar.header(a.scene.target.client.url(e.path), a.scene.run.clock.now()); h != "" {
 		e.header.Set("Cookie", h)
 		e.presented, e.genuine = a.refresh, true
@@ -154,7 +157,7 @@ func (a *Actor) Keep() { a.pin = 0; a.scene.target.keep(a) }
 // call makes a bare call that a story completes and sends by itself.
 func (a *Actor) call(call, note string) *exchange {
 	c := a.scene.target.call(call)
-	e := &exchange{call: call, note: note, who: a.name, header: http.Header{}, replica: a.pin}
+	e := &exchange{call: call, note: note, who: a.name, user: a.user, header: http.Header{}, replica: a.pin}
 	c.Body, c.Query, c.Headers = nil, withoutWords(c.Query), withoutWords(c.Headers)
 	c.fill(e, nil)
 	if access := a.ownAccess(); c.Bearer && access != nil {

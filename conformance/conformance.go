@@ -51,6 +51,7 @@ type Options struct {
 	StoryTimeout   time.Duration // of one story, waits excluded; 0: 60 s
 	Patience       time.Duration // all waits together that a 429 with Retry-After may ask for; 0: 20 s
 
+	Starting func(story string, n, of int)      // called before each story that does not wait; nil: nobody listens
 	Progress func(StoryResult)                  // called after each story; nil: nobody listens
 	Waiting  func(stories int, d time.Duration) // called before the run waits that long for tokens to expire; nil: nobody listens
 
@@ -77,6 +78,7 @@ type run struct {
 	all            []*exchange
 	exchanges      int
 	passwordChecks int
+	races          int
 	scenes         []*Scene
 	audited        *audited // the latest reading of the target's database
 	logs           *logs
@@ -124,10 +126,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func newRun(o Options) (*run, error) {
 	r := &run{opts: o, clock: &clock{advance: o.Advance}, secrets: newSecrets()}
 	for _, u := range o.Users {
-		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
+		r.secrets.name(u.Password, "‹password of "+u.Email+"›")
+		r.secrets.name(u.Email+":"+u.Password, u.Email+":‹password of "+u.Email+"›")
 		r.passwords = append(r.passwords, u.Password)
 	}
-	r.secrets.hide(o.JWTSecret, "‹JWT secret›")
+	r.secrets.name(o.JWTSecret, "‹JWT secret›")
 	var err error
 	if len(o.JWKS) > 0 {
 		if r.keys, err = parseKeys(o.JWKS); err != nil {

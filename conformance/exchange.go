@@ -47,6 +47,11 @@ type exchange struct {
 	replica  int           // which one answers, from 1; 0: not chosen yet
 	raw      string        // the token that the request carried, where it is looked up later
 	event    string        // no request but something that the story did beside them, and how it ended
+	race     int           // which race of the run; 0: none
+	paused   time.Duration // the story waited that long before, on the target's clock
+	user     User          // the actor's
+	target   *target
+	forged   *resigned // how the story made the access token that went along
 }
 
 const maxBody = 1 << 20

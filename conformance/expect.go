@@ -55,10 +55,16 @@ func ParseExpectations(raw []byte) ([]Expectation, error) {
 // expect marks what is known, and says which expectations are stale.
 func (rep *Report) expect(list []Expectation, now time.Time) {
 	for _, e := range list {
-		until, err := time.Parse(time.DateOnly, e.Until)
-		switch matched, met := rep.mark(e); {
-		case err == nil && now.After(until.AddDate(0, 0, 1)):
+		if e.ended(now) {
 			rep.Stale = append(rep.Stale, fmt.Sprintf("%s: its end date %s has passed (%s)", e.Match, e.Until, e.Reason))
+			continue
+		}
+		matched, met := 0, 0
+		for i := range rep.Stories {
+			m, k := rep.Stories[i].mark(e)
+			matched, met = matched+m, met+k
+		}
+		switch {
 		case matched == 0:
 			rep.Stale = append(rep.Stale, fmt.Sprintf("%s: matches nothing that this run selected", e.Match))
 		case met == 0 && e.Expect == "fail":
@@ -69,22 +75,25 @@ func (rep *Report) expect(list []Expectation, now time.Time) {
 	}
 }
 
+// ended: the last day on which the expectation holds has passed.
+func (e Expectation) ended(now time.Time) bool {
+	until, err := time.Parse(time.DateOnly, e.Until)
+	return err == nil && now.After(until.AddDate(0, 0, 1))
+}
+
 // mark applies one expectation, and counts the checks that it matched and those that were as expected.
-func (rep *Report) mark(e Expectation) (matched, met int) {
-	for i := range rep.Stories {
-		s := &rep.Stories[i]
-		whole, _ := path.Match(e.Match, s.ID) // the pattern was tried when it was read
-		for j := range s.Checks {
-			c := &s.Checks[j]
-			if one, _ := path.Match(e.Match, c.ID); !one && !whole {
-				continue
-			}
-			matched++
-			failed := c.Verdict == Fail || c.Verdict == Warn
-			if failed && e.Expect == "fail" || c.Verdict == NotJudged && e.Expect == "skip" {
-				met++
-				c.Expected = e.Reason
-			}
+func (s *StoryResult) mark(e Expectation) (matched, met int) {
+	whole, _ := path.Match(e.Match, s.ID) // the pattern was tried when it was read
+	for i := range s.Checks {
+		c := &s.Checks[i]
+		if one, _ := path.Match(e.Match, c.ID); !one && !whole {
+			continue
+		}
+		matched++
+		failed := c.Verdict == Fail || c.Verdict == Warn
+		if failed && e.Expect == "fail" || c.Verdict == NotJudged && e.Expect == "skip" {
+			met++
+			c.Expected, c.Until, c.Link = e.Reason, e.Until, e.Link
 		}
 	}
 	return matched, met

@@ -8,6 +8,12 @@ import (
 	"strings"
 )
 
+// Keys that no target has.
+const (
+	attackersKey = "a key that the attacker chose by himself"
+	anotherKey   = "another key, as good as any other one"
+)
+
 // forgery is a way to make a token without the key: data, so that other tools can use the table as well.
 type forgery struct {
 	slug, text string
@@ -88,7 +94,7 @@ func forgeries() []forgery {
 			return []string{t.with(nil, map[string]any{"exp": 32503680000}) + "." + t.parts[2]}
 		}},
 		{slug: "random-key", text: "a signature by another key is refused", bug: "the key is not the one of the configuration", forge: func(t, _ jwt) []string {
-			return []string{resign(t, nil, []byte("another key, as good as any other one"))}
+			return []string{resign(t, nil, []byte(anotherKey))}
 		}},
 		{slug: "empty-key", text: "a signature by the empty key is refused", bug: "a variable of the environment that is not set", forge: func(t, _ jwt) []string {
 			return []string{resign(t, nil, nil), resign(t, nil, []byte("undefined")), resign(t, nil, []byte("null"))}
@@ -101,7 +107,7 @@ func forgeries() []forgery {
 
 // ownKeys bring the key that they are signed with: a secret, and a public key.
 func ownKeys(t, _ jwt) []string {
-	secret := []byte("a key that the attacker chose by himself")
+	secret := []byte(attackersKey)
 	text := base64.RawURLEncoding.EncodeToString
 	forged := []string{resign(t, map[string]any{"jwk": map[string]any{"kty": "oct", "alg": "HS256", "k": text(secret)}}, secret)}
 	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))

@@ -21,7 +21,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 	if r.split != nil && !slices.ContainsFunc(selected, func(sc Scenario) bool { return sc.Needs&NeedReplicas != 0 }) {
 		selected = append(selected, operationsReplicas())
 	}
-	for _, sc := range selected {
+	for i, sc := range selected {
 		t := main
 		if sc.Needs&(NeedTime|NeedAbsolute) != 0 {
 			t = expiry
@@ -40,6 +40,9 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 		case sc.Needs&NeedStorage != 0:
 			last = append(last, s)
 		default:
+			if r.opts.Starting != nil {
+				r.opts.Starting(sc.ID, i+1, len(selected))
+			}
 			s.play()
 			if !sc.later() {
 				r.tell(s)
@@ -72,9 +75,16 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 }
 
 func (r *run) tell(s *Scene) {
-	if r.opts.Progress != nil {
-		r.opts.Progress(s.result())
+	if r.opts.Progress == nil {
+		return
 	}
+	res := s.result()
+	for _, e := range r.opts.Expect {
+		if !e.ended(time.Now()) {
+			res.mark(e)
+		}
+	}
+	r.opts.Progress(res)
 }
 
 // unjudgeable says what the run would need to judge a story; "" if it has it.

@@ -18,10 +18,12 @@ func (s *Scene) race(exchanges ...*exchange) (arrived []*exchange, spread time.D
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.target.client.timeout)
 	defer cancel()
+	s.run.races++
 	conns := make([]net.Conn, len(exchanges))
 	last := make([]byte, len(exchanges))
 	for i, e := range exchanges {
 		s.prepare(e)
+		e.race = s.run.races
 		wire := s.target.client.wire(e)
 		conn, err := s.target.client.dial(ctx, e)
 		if err == nil {

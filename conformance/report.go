@@ -17,9 +17,23 @@ type Report struct {
 	Expiry    string        `json:"expiry_target,omitempty"`
 	Claims    []string      `json:"claims,omitempty"` // of the profile, where they differ from the kit's contract
 	Verdict   Verdict       `json:"verdict"`
+	Counts    Counts        `json:"counts"`
 	Stories   []StoryResult `json:"stories"`
 	Stale     []string      `json:"stale,omitempty"` // expectations that no longer hold; any makes the run fail
 	Run       RunInfo       `json:"run"`             // what differs between two runs of the same thing
+}
+
+// Counts say how much a report holds, so that nothing can be lost from it unseen.
+type Counts struct {
+	Stories      int `json:"stories"`
+	Checks       int `json:"checks"`
+	Pass         int `json:"pass"` // checks with that verdict, here and below
+	Warn         int `json:"warn"`
+	Inconclusive int `json:"inconclusive"`
+	Fail         int `json:"fail"`
+	Broken       int `json:"broken"`
+	NotJudged    int `json:"not_judged"`
+	Known        int `json:"known"` // checks that fail, warn or are not judged as expected
 }
 
 // RunInfo is the volatile part of a report.
@@ -47,6 +61,8 @@ type StoryResult struct {
 	Lineage []string      `json:"lineage,omitempty"`
 	Notes   []string      `json:"notes,omitempty"` // what was measured
 	Seconds float64       `json:"seconds"`
+	Script  string        `json:"-"`               // bash and curl: plays the story again and judges what failed; empty if nothing did
+	Repro   string        `json:"repro,omitempty"` // the file that the script was written to
 }
 
 // CheckResult is the outcome of a check.
@@ -59,6 +75,8 @@ type CheckResult struct {
 	Got      string  `json:"got,omitempty"`
 	Step     int     `json:"step,omitempty"`     // the exchange that shows it
 	Expected string  `json:"expected,omitempty"` // the reason for which this failure, or this gap, is known
+	Until    string  `json:"until,omitempty"`    // the last day on which it is
+	Link     string  `json:"link,omitempty"`     // where it is discussed
 }
 
 func (r *run) report(main, expiry *target, started time.Time) *Report {
@@ -89,13 +107,14 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 		rep.Stories = append(rep.Stories, s.result())
 	}
 	rep.expect(r.opts.Expect, time.Now())
-	rep.Verdict = rep.judge()
+	rep.Counts = rep.Tally()
+	rep.Verdict = rep.Judge()
 	return rep
 }
 
-// judge is the run's verdict: a failed MUST fails it, and so does a stale expectation; else something broken or a MUST that is not established
-// leaves it open. What fails as expected counts as a warning.
-func (rep *Report) judge() Verdict {
+// Judge is the run's verdict, out of what it holds: a failed MUST fails it, and so does a stale expectation; else something broken, a MUST that
+// is not established, or an interruption leaves it open. What fails as expected counts as a warning.
+func (rep *Report) Judge() Verdict {
 	v := NotJudged
 	if len(rep.Stale) > 0 {
 		v = Fail
@@ -114,13 +133,19 @@ func (rep *Report) judge() Verdict {
 			return Broken
 		}
 	}
+	if slices.Contains(rep.Run.Notes, stopped) {
+		v = max(v, Inconclusive)
+	}
 	return v
 }
 
-// interrupt: what was not reached is not established, whatever passed until then.
+const stopped = "the run was stopped before its end"
+
+// interrupt: what was not reached is not established, whatever passed until then; nor is what is stale.
 func (rep *Report) interrupt() {
-	rep.Verdict = max(rep.Verdict, Inconclusive)
-	rep.Run.Notes = append(rep.Run.Notes, "the run was stopped before its end")
+	rep.Stale = nil
+	rep.Run.Notes = append(rep.Run.Notes, stopped)
+	rep.Verdict = rep.Judge()
 }
 
 // Known reports whether every failure of the story is an expected one, and there is one.
@@ -146,6 +171,23 @@ func (rep *Report) Count(v Verdict) int {
 		}
 	}
 	return n
+}
+
+// Tally counts anew what the report holds.
+func (rep *Report) Tally() Counts {
+	c := Counts{
+		Stories: len(rep.Stories), Pass: rep.Count(Pass), Warn: rep.Count(Warn), Inconclusive: rep.Count(Inconclusive),
+		Fail: rep.Count(Fail), Broken: rep.Count(Broken), NotJudged: rep.Count(NotJudged),
+	}
+	for _, s := range rep.Stories {
+		c.Checks += len(s.Checks)
+		for _, check := range s.Checks {
+			if check.Expected != "" {
+				c.Known++
+			}
+		}
+	}
+	return c
 }
 
 func (s *Scene) result() StoryResult {
@@ -180,6 +222,7 @@ func (s *Scene) result() StoryResult {
 		res.Notes = append(res.Notes, show(n))
 	}
 	res.Reason = show(s.reason)
+	res.Script = s.script(show)
 	return res
 }
 

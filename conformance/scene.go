@@ -36,9 +36,10 @@ type Scene struct {
 	reason     string
 	verdict    Verdict // beside the checks': blocked, broken
 	park       func(until time.Time) error
-	outage     bool         // the target has no database now
-	turn       atomic.Int64 // requests that went to one replica after the other
-	meanwhile  *[]*exchange // events while sessions refresh all the time; nil: they do not
+	outage     bool          // the target has no database now
+	turn       atomic.Int64  // requests that went to one replica after the other
+	meanwhile  *[]*exchange  // events while sessions refresh all the time; nil: they do not
+	paused     time.Duration // since the last exchange
 }
 
 // stop ends a story early; the reason is in the scene.
@@ -61,7 +62,8 @@ func (s *Scene) send(e *exchange) *exchange {
 }
 
 func (s *Scene) prepare(e *exchange) {
-	e.story, e.outage = s.scenario.ID, s.outage
+	e.story, e.outage, e.target = s.scenario.ID, s.outage, s.target
+	e.paused, s.paused = s.paused, 0
 	if e.header == nil {
 		e.header = http.Header{}
 	}
@@ -233,6 +235,9 @@ func (s *Scene) Skip(slug, why string) { s.record(slug, NotJudged, nil, "", why)
 
 // wait parks the story until d after from, on the target's clock; other stories go on meanwhile.
 func (s *Scene) wait(from time.Time, d time.Duration) {
+	if n := len(s.exchanges); n > 0 {
+		s.paused = max(s.paused, from.Add(d).Sub(s.exchanges[n-1].at))
+	}
 	if err := s.park(from.Add(d)); err != nil {
 		s.stop(Inconclusive, "the wait ended early: %v", err)
 	}

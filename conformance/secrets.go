@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // token is a secret that the target gave out, under the pseudonym that reports show: family, kind, generation.
@@ -37,25 +39,79 @@ func (t *token) String() string { return t.pseudonym() }
 type secrets struct {
 	tokens   map[string]*token
 	twins    map[token]int     // how many tokens there are of a family, kind and generation
-	names    map[string]string // secret value → pseudonym, parts of tokens included
+	names    map[string]string // secret value → pseudonym, parts of tokens and other spellings included
+	altered  map[string]string // what stories made of secrets, or made up, → pseudonym
 	families int
 	redactor *strings.Replacer // of names; nil: stale
 }
 
 func newSecrets() *secrets {
-	return &secrets{tokens: map[string]*token{}, twins: map[token]int{}, names: map[string]string{}}
+	return &secrets{tokens: map[string]*token{}, twins: map[token]int{}, names: map[string]string{}, altered: map[string]string{}}
 }
 
-// hide registers a value that must never appear in a report.
+// What is shorter would hide ordinary words.
+const (
+	shortestSecret = 4
+	shortestID     = 8
+)
+
+// hide registers a value that must never appear in a report, and that no answer brought.
 func (s *secrets) hide(value, pseudonym string) {
-	if len(value) < 4 || s.names[value] != "" {
+	if len(value) >= shortestSecret && s.names[value] == "" {
+		s.altered[value] = pseudonym
+	}
+	s.name(value, pseudonym)
+}
+
+// name gives a value its pseudonym, however it is spelled.
+func (s *secrets) name(value, pseudonym string) {
+	if len(value) < shortestSecret || s.names[value] != "" {
 		return
 	}
-	s.names[value] = pseudonym
-	if enc := url.QueryEscape(value); enc != value {
-		s.names[enc] = pseudonym
+	for _, spelling := range spellings(value) {
+		if s.names[spelling] == "" {
+			s.names[spelling] = pseudonym
+		}
 	}
 	s.redactor = nil
+}
+
+// spellings are the value as it is, as a form, a URL, JSON and base64 spell it.
+func spellings(value string) []string {
+	form, inner := url.QueryEscape(value), jsonInner(value)
+	all := []string{value, base64.RawStdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value))}
+	if form != value {
+		all = append(all, form, percentLower(form), url.PathEscape(value), strings.ReplaceAll(form, "+", "%20"))
+	}
+	for _, other := range []string{inner, strings.ReplaceAll(inner, "/", `\/`), asciiOnly(inner), strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(inner)} {
+		if other != value {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+var percent = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+func percentLower(s string) string { return percent.ReplaceAllStringFunc(s, strings.ToLower) }
+
+// jsonInner is the value between the quotes of a JSON string.
+func jsonInner(value string) string {
+	text := jsonText(value)
+	return text[1 : len(text)-1]
+}
+
+// asciiOnly is a JSON text with an escape for every character beyond ASCII.
+func asciiOnly(text string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if unit < 0x80 {
+			b.WriteByte(byte(unit))
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 func (s *secrets) learn(t token) *token {
@@ -67,10 +123,16 @@ func (s *secrets) learn(t token) *token {
 	s.twins[place]++
 	p := &t
 	s.tokens[t.value] = p
-	s.hide(t.value, p.pseudonym())
+	s.name(t.value, p.pseudonym())
+	part := func(name string) string { return strings.TrimSuffix(p.pseudonym(), "›") + ":" + name + "›" }
 	if parts := strings.Split(t.value, "."); len(parts) == 3 { // a JWT's claims and signature leak as well as the whole
-		s.hide(parts[1], strings.TrimSuffix(p.pseudonym(), "›")+":claims›")
-		s.hide(parts[2], strings.TrimSuffix(p.pseudonym(), "›")+":signature›")
+		s.name(parts[1], part("claims"))
+		s.name(parts[2], part("signature"))
+	}
+	if j, is := parseJWT(t.value); is { // and so does the name by which a server finds it
+		if id, _ := j.claims["jti"].(string); len(id) >= shortestID {
+			s.name(id, part("jti"))
+		}
 	}
 	return p
 }

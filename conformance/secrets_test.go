@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +22,14 @@ func TestPseudonymsKeepIdentity(t *testing.T) {
 	require.Equal(t, "only ‹#1.A0:signature› of it", s.redact("only signature of it"))
 	s.hide("pass word/1", "‹password›")
 	require.Equal(t, "‹password› ‹password›", s.redact("pass word/1 pass+word%2F1"))
+
+	jwt := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"id-of-the-token"}`)) + ".c2lnbmF0dXJlLW9mLWl0"
+	s.rotation(b0, jwt, "")
+	require.Equal(t, "the row ‹#2.R1:jti›", s.redact("the row id-of-the-token"))
+	require.Equal(t, "‹#2.R1:claims› ‹#2.R1:signature›", s.redact(strings.Join(strings.Split(jwt, ".")[1:], " ")))
+	require.Equal(t, "Basic ‹#2.R1›", s.redact("Basic "+base64.RawStdEncoding.EncodeToString([]byte(jwt))))
+	s.name("a/b<ü", "‹odd›")
+	require.Equal(t, "‹odd› ‹odd› ‹odd› ‹odd› ‹odd›", s.redact(`a/b<ü a\/b<ü a/b\u003cü a/b<\u00fc a%2fb%3c%c3%bc`))
 
 	names := aliases{}
 	require.Equal(t, "‹a.R0› ‹b.R0› ‹a.A0:signature›", names.apply("‹#2.R0› ‹#1.R0› ‹#2.A0:signature›"))

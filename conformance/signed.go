@@ -188,7 +188,14 @@ func accessSigned() Scenario {
 func (s *Scene) hostile() {
 	v := s.Victim.SignIn()
 	t, _ := parseJWT(v.access.value)
-	send := func(h hostileToken, note string) *exchange { return s.Attacker.Me(s.forge(h, t, note), note) }
+	send := func(h hostileToken, note string) *exchange {
+		raw := s.forge(h, t, note)
+		e := s.Attacker.Me(raw, note)
+		if h.object == nil { // what a script can make again
+			e.forged = &resigned{v.access, h.head(t), h.changes(t, s.run.clock.now().Unix())}
+		}
+		return e
+	}
 	genuine := send(hostileToken{}, "signed again")
 	s.Given("the secret is not the one that signs access tokens", genuine, genuine.accepted())
 	s.Check("resigned", genuine, true, "", "")
@@ -254,16 +261,30 @@ func (s *Scene) forgedRefresh(v *Actor) {
 	s.Refused("refresh-forged", s.Attacker.RefreshRaw(raw, "signed with the secret of access tokens"))
 }
 
+// resigned is a token that was signed anew, some members replaced.
+type resigned struct {
+	of             *token
+	header, claims map[string]any
+}
+
+func (h hostileToken) head(t jwt) map[string]any {
+	if h.header == nil {
+		return nil
+	}
+	return h.header(t)
+}
+
+func (h hostileToken) changes(t jwt, now int64) map[string]any {
+	if h.claims == nil {
+		return nil
+	}
+	return h.claims(t, now)
+}
+
 // forge signs a token anew with the target's own secret, as a hostile token says.
 func (s *Scene) forge(h hostileToken, t jwt, note string) string {
 	now := s.run.clock.now().Unix()
-	var head, claims map[string]any
-	if h.header != nil {
-		head = h.header(t)
-	}
-	if h.claims != nil {
-		claims = h.claims(t, now)
-	}
+	head, claims := h.head(t), h.changes(t, now)
 	signed := t.with(head, claims)
 	if h.object != nil {
 		signed = signed[:strings.IndexByte(signed, '.')+1] + base64.RawURLEncoding.EncodeToString([]byte(h.object(t, now)))

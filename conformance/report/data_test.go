@@ -53,6 +53,16 @@ func judge(faults []string, run ...string) (*conformance.Report, string, []strin
 	return rep, text, secrets(), err
 }
 
+// served are the options for judging a server with the faults, which is closed with the test.
+func served(t *testing.T, faults ...string) conformance.Options {
+	t.Helper()
+	server, err := faulty.New(faulty.Options{Faults: faults, Window: 10 * time.Millisecond})
+	require.NoError(t, err)
+	target := httptest.NewServer(server)
+	t.Cleanup(target.Close)
+	return conformance.Options{Target: target.URL, RaceRounds: 3, Patience: time.Nanosecond}
+}
+
 func conform(o conformance.Options) (*conformance.Report, string, error) {
 	var out bytes.Buffer
 	text := report.Text{W: &out, Rerun: "conformance -target " + o.Target + " -run"}

@@ -131,6 +131,9 @@ func (d *document) members(t reflect.Type, path string) error {
 	var names []string
 	for i := range t.NumField() {
 		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		known[name] = t.Field(i).Type
 		names = append(names, name)
 		if options != "omitempty" {

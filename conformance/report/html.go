@@ -22,12 +22,12 @@ const maxPage = 300_000
 // HTML writes one page that needs nothing but itself: no script, no font, no picture from elsewhere. Of long stories it shows the steps that
 // matter, and of a run with many of them the fewer and the shorter ones, so that the page stays below 300 kB; the JSON report has all.
 func HTML(w io.Writer, r *conformance.Report) error {
-	t, err := template.New("page").Funcs(template.FuncMap{"glyph": glyph, "class": class}).Parse(pageSource)
+	t, err := template.New("page").Funcs(template.FuncMap{"glyph": glyph, "class": class, "shade": shade, "word": verdictWord}).Parse(pageSource)
 	if err != nil {
 		return fmt.Errorf("the page's template: %w", err)
 	}
 	var b bytes.Buffer
-	for _, l := range []limits{{60, 4000}, {24, 2000}, {12, 600}, {5, 300}, {2, 150}} {
+	for _, l := range []limits{{60, 4000}, {24, 2000}, {12, 600}, {5, 300}, {2, 150}, {1, 40}, {0, 0}} {
 		b.Reset()
 		if err := t.Execute(&b, newPage(r, l)); err != nil {
 			return fmt.Errorf("the page: %w", err)
@@ -36,7 +36,7 @@ func HTML(w io.Writer, r *conformance.Report) error {
 			break
 		}
 	}
-	_, err = w.Write(b.Bytes())
+	_, err = io.WriteString(w, plainLines(b.String()))
 	return err
 }
 
@@ -53,6 +53,7 @@ type page struct {
 	Counts          []count
 	NotGreen        []conformance.StoryResult
 	Stages          []stage
+	Known           []group
 	NotJudged       []group
 }
 
@@ -81,7 +82,7 @@ type story struct {
 
 type finding struct {
 	conformance.CheckResult
-	Slug, Want, Got string
+	Slug, Want, Got, Known string
 }
 
 type step struct {
@@ -94,7 +95,7 @@ type step struct {
 func class(v conformance.Verdict) string { return "v-" + strings.ReplaceAll(v.String(), "/", "") }
 
 func newPage(r *conformance.Report, l limits) page {
-	p := page{Report: r, Sentence: Sentence(r), Spent: spent(r), Counts: counts(r), NotGreen: notGreen(r), NotJudged: notJudged(r)}
+	p := page{Report: r, Sentence: Sentence(r), Spent: spent(r), Counts: counts(r), NotGreen: notGreen(r), Known: knownFailures(r), NotJudged: notJudged(r)}
 	for _, s := range r.Stories {
 		if s.Verdict == conformance.NotJudged {
 			continue
@@ -124,7 +125,7 @@ func newStory(r *conformance.Report, s conformance.StoryResult, l limits) story 
 	checks, unproven := wrong(s)
 	v.Unproven = unproven
 	for _, c := range checks {
-		v.Wrong = append(v.Wrong, finding{c, slug(c), plain(c.Want), plain(c.Got)})
+		v.Wrong = append(v.Wrong, finding{c, slug(c), plain(c.Want), plain(c.Got), known(c)})
 	}
 	for _, c := range s.Checks {
 		if c.Verdict == conformance.Pass {

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,8 +57,8 @@ type (
 //   - fail is a failure: something was seen that must not be.
 //   - inconclusive and broken are errors, told apart by type: the test could not be carried out. Every viewer counts an error as red, and
 //     keeps it apart from a failure, which would accuse the target of what nobody saw.
-//   - n/a is skipped, with what it would need.
-//   - warn succeeds, as it does in the exit code, and says in system-out and a property what it warns of.
+//   - n/a is skipped, with what it would need. So is a story that fails only where that is expected, with the reason.
+//   - warn succeeds, as it does in the exit code, and says in system-out and a property what it warns of; so does what leaves no MUST open.
 //
 // A run that is not established although no story of it is red, one that was interrupted for example, gets a case of its own.
 func JUnit(w io.Writer, r *conformance.Report) error {
@@ -69,6 +70,11 @@ func JUnit(w io.Writer, r *conformance.Report) error {
 	red := 0
 	for _, s := range run.Suites {
 		red += s.Failures + s.Errors
+	}
+	for i, stale := range r.Stale {
+		c := junitCase{Class: "expectations", Name: fmt.Sprintf("expectation %d", i+1), Time: "0.000", Failure: &junitText{plain(stale), "stale", "This expectation no longer holds, so that the run fails.\n" + plain(stale) + "\n"}}
+		run.suite(r, "expectations").add(c, 0)
+		red++
 	}
 	if red == 0 && r.Verdict != conformance.Pass && r.Verdict != conformance.Warn {
 		why := strings.Join(append([]string{Sentence(r)}, r.Run.Notes...), "; ")
@@ -130,17 +136,26 @@ func storyCase(r *conformance.Report, s conformance.StoryResult, area string) ju
 		c.Properties = append(c.Properties, junitProperty{"ref", ref})
 	}
 	out := junitText{headline(s), s.Verdict.String(), storyText(r, s)}
-	switch s.Verdict {
-	case conformance.Fail:
+	switch {
+	case s.Known():
+		c.Skipped, c.Out = &junitText{message: knownBecause(s)}, &junitText{text: out.text}
+	case s.Verdict == conformance.Fail:
 		c.Failure = &out
-	case conformance.Inconclusive, conformance.Broken:
+	case s.Verdict == conformance.Broken, s.Verdict == conformance.Inconclusive && leavesOpen(s):
 		c.Error = &out
-	case conformance.NotJudged:
+	case s.Verdict == conformance.NotJudged:
 		c.Skipped = &junitText{message: plain(s.Reason)}
-	case conformance.Warn:
+	case s.Verdict > conformance.Pass:
 		c.Out = &junitText{text: out.text}
 	}
 	return c
+}
+
+// leavesOpen: a MUST of the story is not established, so neither is the run.
+func leavesOpen(s conformance.StoryResult) bool {
+	return slices.ContainsFunc(s.Checks, func(c conformance.CheckResult) bool {
+		return c.Level == conformance.Must && c.Verdict >= conformance.Inconclusive
+	})
 }
 
 // headline is the one line that a viewer shows of a case: the title, and what was seen instead.

@@ -16,21 +16,36 @@ func Markdown(w io.Writer, r *conformance.Report) error {
 	fmt.Fprintf(&b, "## %s Conformance: %s\n\n%s\n\n", glyph(r.Verdict), cell(Sentence(r)), code(r.Target))
 	b.WriteString("| verdict | stories | MUST checks | SHOULD checks | MAY checks |\n|---|--:|--:|--:|--:|\n")
 	for _, c := range counts(r) {
-		fmt.Fprintf(&b, "| %s %s | %d | %d | %d | %d |\n", glyph(c.Verdict), c.Verdict, c.Stories, c.Must, c.Should, c.May)
+		fmt.Fprintf(&b, "| %s %s | %d | %d | %d | %d |\n", glyph(c.Verdict), c.Word, c.Stories, c.Must, c.Should, c.May)
 	}
 	open := notGreen(r)
 	if len(open) > 0 {
 		b.WriteString("\n### Not green\n\n| | story | level | what must hold | what was seen |\n|---|---|---|---|---|\n")
 	}
 	for _, s := range open {
-		fmt.Fprintf(&b, "| %s %s | %s | %s | %s | %s |\n", glyph(s.Verdict), s.Verdict, code(s.ID), s.Level, cell(s.Title), seen(s))
+		fmt.Fprintf(&b, "| %s %s | %s | %s | %s | %s |\n", glyph(shade(s)), verdictWord(s), code(s.ID), s.Level, cell(s.Title), seen(s))
 	}
 	b.WriteString("\n")
 	for _, s := range open {
 		text := storyText(r, s)
 		f := fence(text)
 		fmt.Fprintf(&b, "<details><summary>%s %s <code>%s</code> %s</summary>\n\n%stext\n%s%s\n\n</details>\n\n",
-			glyph(s.Verdict), s.Verdict, html.EscapeString(s.ID), html.EscapeString(s.Title), f, text, f)
+			glyph(shade(s)), verdictWord(s), html.EscapeString(s.ID), html.EscapeString(s.Title), f, text, f)
+	}
+	for i, s := range r.Stale {
+		if i == 0 {
+			b.WriteString("### Expectations that no longer hold\n\nEach makes the run fail: remove it, or give it a new end.\n\n")
+		}
+		fmt.Fprintf(&b, "- %s %s\n", glyph(conformance.Fail), cell(s))
+	}
+	for i, g := range knownFailures(r) {
+		if i == 0 {
+			b.WriteString("\n### Known failures\n\n")
+		}
+		fmt.Fprintf(&b, "- %s: %s\n", code(g.IDs...), cell(g.Reason))
+	}
+	if len(r.Stale) > 0 || len(knownFailures(r)) > 0 {
+		b.WriteString("\n")
 	}
 	for i, g := range notJudged(r) {
 		if i == 0 {
@@ -42,7 +57,7 @@ func Markdown(w io.Writer, r *conformance.Report) error {
 	for _, n := range r.Run.Notes {
 		fmt.Fprintf(&b, "Note: %s.\n", cell(n))
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := io.WriteString(w, plainLines(b.String()))
 	return err
 }
 
@@ -50,7 +65,7 @@ func notGreen(r *conformance.Report) []conformance.StoryResult {
 	var bad []conformance.StoryResult
 	for v := conformance.Broken; v > conformance.Pass; v-- {
 		for _, s := range r.Stories {
-			if s.Verdict == v {
+			if s.Verdict > conformance.Pass && shade(s) == v {
 				bad = append(bad, s)
 			}
 		}

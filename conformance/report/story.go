@@ -22,6 +22,69 @@ func word(v conformance.Verdict) string {
 	return [...]string{"n/a", "PASS", "WARN", "????", "FAIL", "BROKEN"}[v]
 }
 
+// outcome is the word for a story: one that fails only where that is expected is known.
+func outcome(s conformance.StoryResult) string {
+	if s.Known() {
+		return "KNOWN"
+	}
+	return word(s.Verdict)
+}
+
+// verdictWord is the verdict of a story in small letters.
+func verdictWord(s conformance.StoryResult) string {
+	if s.Known() {
+		return "known"
+	}
+	return s.Verdict.String()
+}
+
+// shade is the verdict by which a story is coloured.
+func shade(s conformance.StoryResult) conformance.Verdict {
+	if s.Known() {
+		return conformance.Warn
+	}
+	return s.Verdict
+}
+
+// known says why a failure is expected, until when, and where it is discussed; "" if it is not.
+func known(c conformance.CheckResult) string {
+	if c.Expected == "" {
+		return ""
+	}
+	text := "known: " + c.Expected
+	if c.Until != "" {
+		text += " (until " + c.Until + ")"
+	}
+	if c.Link != "" {
+		text += ", " + c.Link
+	}
+	return plain(text)
+}
+
+// knownBecause are the reasons for which a story's failures are expected.
+func knownBecause(s conformance.StoryResult) string {
+	var reasons []string
+	for _, c := range s.Checks {
+		if k := known(c); k != "" && c.Verdict > conformance.Pass && !slices.Contains(reasons, k) {
+			reasons = append(reasons, k)
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// knownFailures groups what failed as expected by what is said of it.
+func knownFailures(r *conformance.Report) []group {
+	var groups []group
+	for _, s := range r.Stories {
+		for _, c := range s.Checks {
+			if c.Expected != "" && c.Verdict > conformance.Pass {
+				groups = add(groups, strings.TrimPrefix(known(c), "known: "), c.ID)
+			}
+		}
+	}
+	return groups
+}
+
 // glyph marks a verdict for those who cannot see its colour.
 func glyph(v conformance.Verdict) string {
 	return [...]string{"–", "✓", "!", "?", "✗", "✗"}[v]
@@ -29,36 +92,41 @@ func glyph(v conformance.Verdict) string {
 
 // count says how many stories and how many checks of each level have a verdict.
 type count struct {
-	Verdict                    conformance.Verdict
+	Verdict                    conformance.Verdict // by which it is coloured
+	Word                       string
 	Stories, Must, Should, May int
 }
 
-// counts has a row for each verdict that occurs, the worst first.
+// counts has a row for each verdict that occurs, the worst first. What fails as expected has a row of its own.
 func counts(r *conformance.Report) []count {
 	var rows []count
 	for v := conformance.Broken; v >= conformance.NotJudged; v-- {
-		row := count{Verdict: v}
-		for _, s := range r.Stories {
-			if s.Verdict == v {
-				row.Stories++
-			}
-			for _, c := range s.Checks {
-				switch {
-				case c.Verdict != v:
-				case c.Level == conformance.Must:
-					row.Must++
-				case c.Level == conformance.Should:
-					row.Should++
-				default:
-					row.May++
-				}
-			}
-		}
-		if row != (count{Verdict: v}) {
-			rows = append(rows, row)
+		rows = append(rows, count{Verdict: v, Word: v.String()})
+		if v == conformance.Inconclusive {
+			rows = append(rows, count{Verdict: conformance.Warn, Word: "known"})
 		}
 	}
-	return rows
+	row := func(word string) *count {
+		return &rows[slices.IndexFunc(rows, func(c count) bool { return c.Word == word })]
+	}
+	for _, s := range r.Stories {
+		row(verdictWord(s)).Stories++
+		for _, c := range s.Checks {
+			word := c.Verdict.String()
+			if c.Expected != "" && c.Verdict > conformance.Pass {
+				word = "known"
+			}
+			switch of := row(word); c.Level {
+			case conformance.Must:
+				of.Must++
+			case conformance.Should:
+				of.Should++
+			default:
+				of.May++
+			}
+		}
+	}
+	return slices.DeleteFunc(rows, func(c count) bool { return c.Stories+c.Must+c.Should+c.May == 0 })
 }
 
 // tally returns how many of the story's checks passed and how many were judged.
@@ -111,16 +179,28 @@ func notJudged(r *conformance.Report) []group {
 	var groups []group
 	for _, s := range r.Stories {
 		if s.Verdict == conformance.NotJudged {
-			groups = add(groups, plain(s.Reason), s.ID)
+			reason := s.Reason
+			if len(s.Checks) > 0 {
+				reason = notJudgedBecause(s.Reason, s.Checks[0])
+			}
+			groups = add(groups, plain(reason), s.ID)
 			continue
 		}
 		for _, c := range s.Checks {
 			if c.Verdict == conformance.NotJudged {
-				groups = add(groups, plain(c.Got), c.ID)
+				groups = add(groups, plain(notJudgedBecause(c.Got, c)), c.ID)
 			}
 		}
 	}
 	return groups
+}
+
+// notJudgedBecause is the reason for a gap, and why it is expected.
+func notJudgedBecause(reason string, c conformance.CheckResult) string {
+	if k := known(c); k != "" {
+		return reason + "; " + k
+	}
+	return reason
 }
 
 // shortReason leaves out what differs between two stories that stopped for one cause.

@@ -13,9 +13,25 @@ import (
 // Text writes for a terminal: a line a story while the run goes on, failures in full, and a verdict.
 type Text struct {
 	W       io.Writer
+	Live    bool // W is a terminal: its last line says what is going on, and is overwritten
 	Color   bool
 	Verbose bool   // also the checks that passed
 	Rerun   string // the command line to repeat a story with, up to and including -run
+}
+
+// wipe takes back the line that says what is going on.
+func (t Text) wipe() {
+	if t.Live {
+		t.printf("\r\x1b[K")
+	}
+}
+
+// Starting says which story is played now, on a terminal. A log gets its outcome, and nothing that would be overwritten.
+func (t Text) Starting(story string, n, of int) {
+	if t.Live {
+		t.wipe()
+		t.printf("  … %d of %d: %s", n, of, story)
+	}
 }
 
 func (t Text) paint(v conformance.Verdict, s string) string {
@@ -28,11 +44,12 @@ func (t Text) paint(v conformance.Verdict, s string) string {
 
 // Line writes a story's outcome, and all of it where it is not green.
 func (t Text) Line(s conformance.StoryResult) {
+	t.wipe()
 	if s.Verdict == conformance.NotJudged {
 		return // listed together at the end, by what they need
 	}
 	passed, judged := tally(s)
-	t.printf("%s %-24s %2d/%-2d  %s\n", t.paint(s.Verdict, word(s.Verdict)), s.ID, passed, judged, s.Title)
+	t.printf("%s %-24s %2d/%-2d  %s\n", t.paint(shade(s), outcome(s)), s.ID, passed, judged, s.Title)
 	if t.Verbose {
 		for _, c := range s.Checks {
 			t.printf("       %s %s  %s\n", t.paint(c.Verdict, pad(word(c.Verdict), 4)), c.ID, c.Text)
@@ -50,6 +67,7 @@ func (t Text) Line(s conformance.StoryResult) {
 
 // Waiting says that the run waits.
 func (t Text) Waiting(stories int, d time.Duration) {
+	t.wipe()
 	t.printf("     … %s for tokens to expire, the next in %.0f s\n", plural(stories, "story waits", "stories wait"), d.Seconds())
 }
 
@@ -61,13 +79,12 @@ func (t Text) story(s conformance.StoryResult) {
 	}
 	checks, unproven := wrong(s)
 	for _, c := range checks {
-		level := ""
-		if c.Level != s.Level {
-			level = " (" + string(c.Level) + ")"
-		}
-		t.printf("     %s %s%s: %s\n", t.paint(c.Verdict, glyph(c.Verdict)), slug(c), level, c.Text)
+		t.printf("     %s %s %s: %s\n", t.paint(c.Verdict, glyph(c.Verdict)), c.Level, slug(c), c.Text)
 		if c.Want != "" || c.Got != "" {
 			t.printf("         want %s, got %s\n", plain(c.Want), plain(c.Got))
+		}
+		if k := known(c); k != "" {
+			t.printf("         %s\n", t.paint(conformance.Warn, k))
 		}
 	}
 	if unproven > 0 {
@@ -85,6 +102,9 @@ func (t Text) story(s conformance.StoryResult) {
 	t.printf("     more     conformance explain %s\n", s.ID)
 	if t.Rerun != "" {
 		t.printf("     rerun    %s %s\n", t.Rerun, s.ID)
+	}
+	if s.Repro != "" {
+		t.printf("     curl script: %s\n", plain(s.Repro))
 	}
 	t.printf("\n")
 }
@@ -118,14 +138,28 @@ func (t Text) gap(n int) {
 	}
 }
 
-// Summary writes what was not judged, the verdict, what it is about, and the counts.
+// Summary writes what was not judged, what was expected, the verdict, what it is about, and the counts.
 func (t Text) Summary(r *conformance.Report) {
+	t.wipe()
 	for i, g := range notJudged(r) {
 		if i == 0 {
 			t.printf("\nnot judged:\n")
 		}
 		t.list("  ", "  ", g.IDs)
 		t.printf("      %s\n", g.Reason)
+	}
+	for i, g := range knownFailures(r) {
+		if i == 0 {
+			t.printf("\nknown failures, which do not count:\n")
+		}
+		t.list("  ", "  ", g.IDs)
+		t.printf("      %s\n", g.Reason)
+	}
+	for i, s := range r.Stale {
+		if i == 0 {
+			t.printf("\n%s\n", t.paint(conformance.Fail, "expectations that no longer hold, so that the run fails:"))
+		}
+		t.printf("  %s %s\n", t.paint(conformance.Fail, glyph(conformance.Fail)), plain(s))
 	}
 	t.printf("\n%s: %s\n", r.Target, t.paint(r.Verdict, Sentence(r)))
 	t.outcomes(r)
@@ -141,6 +175,9 @@ func (t Text) Summary(r *conformance.Report) {
 	if r.Claims != nil {
 		t.printf("  judged by the profile's claims: %s\n", strings.Join(r.Claims, ", "))
 	}
+	if n := r.Tally().Known; n > 0 {
+		checks = append(checks, fmt.Sprintf("%d known", n))
+	}
 	t.printf("  checks: %s; not judged: %d\n", strings.Join(checks, ", "), r.Count(conformance.NotJudged))
 	t.printf("  spent: %s; suite %s, catalogue %s\n", spent(r), r.Suite, r.Catalogue)
 	for _, n := range r.Run.Notes {
@@ -153,7 +190,7 @@ func (t Text) outcomes(r *conformance.Report) {
 	for v := conformance.Broken; v > conformance.Pass; v-- {
 		var groups []group
 		for _, s := range r.Stories {
-			if s.Verdict == v {
+			if s.Verdict == v && !s.Known() {
 				groups = add(groups, map[bool]string{true: shortReason(s.Reason)}[v != conformance.Fail], s.ID)
 			}
 		}

@@ -170,3 +170,55 @@ func TestColour(t *testing.T) {
 	require.True(t, strings.HasPrefix(b.String(), "\x1b[31mFAIL\x1b[0m test.story "), "%q", b.String())
 	require.NotContains(t, line(failing()), "\x1b")
 }
+
+// A terminal's last line says what is going on, and is overwritten; a log gets nothing of the kind.
+func TestLiveLine(t *testing.T) {
+	var b bytes.Buffer
+	text := report.Text{W: &b, Live: true}
+	text.Starting("reuse.replay", 3, 65)
+	require.Equal(t, "\r\x1b[K  … 3 of 65: reuse.replay", b.String())
+	text.Line(conformance.StoryResult{ID: "login.timing"}) // not judged: no line of its own
+	require.True(t, strings.HasSuffix(b.String(), "\r\x1b[K"))
+	text.Line(failing())
+	require.Contains(t, b.String(), "\r\x1b[KFAIL test.story ")
+	text.Summary(&conformance.Report{})
+	require.NotContains(t, b.String(), "\x1b[3", "no colour was asked for")
+
+	b.Reset()
+	text.Live = false
+	text.Starting("reuse.replay", 3, 65)
+	require.Empty(t, b.String())
+	text.Line(failing())
+	require.NotContains(t, b.String(), "\r")
+}
+
+// Every line of a check that does not hold says how binding it is, and if it is known, why and until when.
+func TestLevelsAndKnownFailures(t *testing.T) {
+	s := failing()
+	s.Checks = append(s.Checks, conformance.CheckResult{ID: "test.story/wish", Text: "it would be nice", Level: conformance.Should, Verdict: conformance.Warn, Want: "x", Got: "y"})
+	require.Contains(t, line(s), "✗ MUST check: it does\n")
+	require.Contains(t, line(s), "! SHOULD wish: it would be nice\n")
+	require.NotContains(t, line(s), "known")
+
+	s.Checks[0].Expected, s.Checks[0].Until, s.Checks[0].Link = "the proxy", "2027-01-31", "https://example.com/1"
+	require.True(t, s.Known(), "what only warns needs no expectation")
+	out := line(s)
+	require.True(t, strings.HasPrefix(out, "KNOWN test.story "), out)
+	require.Contains(t, out, "         known: the proxy (until 2027-01-31), https://example.com/1\n")
+
+	var b bytes.Buffer
+	report.Text{W: &b}.Summary(&conformance.Report{Stories: []conformance.StoryResult{s}, Stale: []string{"a: b"}, Verdict: conformance.Fail})
+	require.Contains(t, b.String(), "known failures, which do not count:\n  test.story/check\n      the proxy (until 2027-01-31), https://example.com/1\n")
+	require.Contains(t, b.String(), "expectations that no longer hold, so that the run fails:\n  ✗ a: b\n")
+	require.Contains(t, b.String(), "1 warn, 1 fail, 1 known;")
+}
+
+func TestScriptIsNamed(t *testing.T) {
+	s := failing()
+	require.NotContains(t, line(s), "curl")
+	s.Repro = "scripts/test.story.sh"
+	require.Contains(t, line(s), "     curl script: scripts/test.story.sh\n")
+	rep := &conformance.Report{Stories: []conformance.StoryResult{s}, Verdict: conformance.Fail}
+	require.Contains(t, render(t, "html", rep), "curl script: <code>scripts/test.story.sh</code>")
+	require.Contains(t, render(t, "md", rep), "curl script: scripts/test.story.sh")
+}

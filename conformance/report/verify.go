@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,8 +19,9 @@ const (
 )
 
 // Verify reads a report that [JSON] wrote, and believes nothing of it: no member may be unknown, missing, repeated or of the wrong type, and
-// the verdicts must follow from each other: a story's from its checks and its reason, the run's from its stories. The error names
-// every contradiction with line and column.
+// all of it must agree: a story's verdict with its checks and its reason, the run's with its stories, its expectations and whether it was stopped,
+// the counts with what is there; and, if this suite has the same catalogue, each story with all its checks. The error names every
+// contradiction with line and column.
 func Verify(r io.Reader) (*conformance.Report, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxReport+1))
 	if err != nil {
@@ -40,13 +43,11 @@ func Verify(r io.Reader) (*conformance.Report, error) {
 	if err := json.Unmarshal(text, &rep); err != nil {
 		return nil, fmt.Errorf("cannot read the report: %w", err)
 	}
-	v := verifier{document: d, ids: map[string]bool{}}
+	v := verifier{document: d, ids: map[string]bool{}, requests: rep.Run.Requests}
 	for i, s := range rep.Stories {
 		v.story(fmt.Sprintf("stories[%d]", i), s)
 	}
-	if want := verdict(&rep); rep.Verdict != want {
-		v.wrong("verdict", "is %s, but the stories make it %s", rep.Verdict, want)
-	}
+	v.whole(&rep)
 	if len(v.errs) > 0 {
 		return nil, errors.Join(v.errs...)
 	}
@@ -55,8 +56,9 @@ func Verify(r io.Reader) (*conformance.Report, error) {
 
 type verifier struct {
 	*document
-	ids  map[string]bool
-	errs []error
+	ids      map[string]bool
+	requests int
+	errs     []error
 }
 
 func (v *verifier) wrong(path, format string, args ...any) {
@@ -76,6 +78,48 @@ func (v *verifier) level(path string, l conformance.Level) {
 	}
 }
 
+// whole compares what the report says of itself with what it holds.
+func (v *verifier) whole(r *conformance.Report) {
+	if want := r.Judge(); r.Verdict != want {
+		v.wrong("verdict", "is %s, but the stories make it %s", r.Verdict, want)
+	}
+	if want := r.Tally(); r.Counts != want {
+		v.wrong("counts", "say %+v, but the stories make them %+v", r.Counts, want)
+	}
+	if r.Catalogue == conformance.CatalogueDigest() {
+		v.catalogue(r)
+	}
+}
+
+// catalogue: no check of a story is missing, added, or of another level.
+func (v *verifier) catalogue(r *conformance.Report) {
+	known := map[string]conformance.Scenario{}
+	for _, s := range conformance.Scenarios() {
+		known[s.ID] = s
+	}
+	for i, s := range r.Stories {
+		at := fmt.Sprintf("stories[%d]", i)
+		sc, ok := known[s.ID]
+		if !ok {
+			v.wrong(at+".id", "%q is not in the catalogue %s", s.ID, r.Catalogue)
+			continue
+		}
+		levels := map[string]conformance.Level{}
+		for _, c := range sc.Checks {
+			levels[s.ID+"/"+c.Slug] = cmp.Or(c.Level, sc.Level)
+		}
+		for j, c := range s.Checks {
+			if want := levels[c.ID]; want != c.Level {
+				v.wrong(fmt.Sprintf("%s.checks[%d].level", at, j), "is %s, but the catalogue %s says %q", c.Level, r.Catalogue, want)
+			}
+			delete(levels, c.ID)
+		}
+		for _, id := range slices.Sorted(maps.Keys(levels)) {
+			v.wrong(at+".checks", "are without %s, which the catalogue %s has", id, r.Catalogue)
+		}
+	}
+}
+
 func (v *verifier) story(at string, s conformance.StoryResult) {
 	v.id(at+".id", s.ID)
 	v.level(at+".level", s.Level)
@@ -83,6 +127,9 @@ func (v *verifier) story(at string, s conformance.StoryResult) {
 	for i, st := range s.Steps {
 		if i > 0 && st.N <= steps[i-1] {
 			v.wrong(fmt.Sprintf("%s.steps[%d].n", at, i), "is %d after %d; steps stand in order", st.N, steps[i-1])
+		}
+		if st.N > v.requests {
+			v.wrong(fmt.Sprintf("%s.steps[%d].n", at, i), "is %d, but the run made %d requests", st.N, v.requests)
 		}
 		steps = append(steps, st.N)
 	}
@@ -109,27 +156,14 @@ func (v *verifier) check(at string, s conformance.StoryResult, c conformance.Che
 	case c.Verdict == conformance.Warn && c.Level == conformance.Must:
 		v.wrong(at+".verdict", "is warn, but a MUST that does not hold fails")
 	}
+	failed := c.Verdict == conformance.Fail || c.Verdict == conformance.Warn
+	if c.Verdict == conformance.Pass && c.Want != "" {
+		v.wrong(at+".want", "is %q, but the check passed", c.Want)
+	}
+	if c.Expected != "" && !failed && c.Verdict != conformance.NotJudged {
+		v.wrong(at+".expected", "is a failure or a gap, but the check is %s", c.Verdict)
+	}
 	if c.Verdict > conformance.Pass && c.Step > 0 && !slices.Contains(steps, c.Step) {
 		v.wrong(at+".step", "is %d, which is not among the story's steps", c.Step)
 	}
-}
-
-// verdict judges the run anew: a failed MUST fails it; what is broken or a MUST that is not established leaves it open, and so does an
-// interruption, whatever passed until then.
-func verdict(r *conformance.Report) conformance.Verdict {
-	v := conformance.NotJudged
-	for _, s := range r.Stories {
-		if s.Verdict == conformance.Broken {
-			return conformance.Broken
-		}
-		for _, c := range s.Checks {
-			if c.Level == conformance.Must || c.Verdict == conformance.Warn {
-				v = max(v, c.Verdict)
-			}
-		}
-	}
-	if slices.Contains(r.Run.Notes, "the run was stopped before its end") {
-		v = max(v, conformance.Inconclusive)
-	}
-	return v
 }

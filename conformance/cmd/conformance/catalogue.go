@@ -27,17 +27,15 @@ type story struct {
 
 func listVerb(args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("conformance list", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		_, _ = fmt.Fprint(stderr, "conformance list [-checks] [-json] [PATTERN …]: the stories in teaching order\n")
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard) // a wrong flag is one line
 	checks := fs.Bool("checks", false, "also every check")
 	asJSON := fs.Bool("json", false, "as JSON")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		_, _ = fmt.Fprint(stdout, "conformance list [-checks] [-json] [PATTERN …]: the stories in teaching order\n\n")
+		fs.VisitAll(func(f *flag.Flag) { describe(stdout, f) })
 		return exitConforms
 	} else if err != nil {
-		return exitUsage
+		return fail(stderr, exitUsage, err)
 	}
 	selected, err := conformance.Select(fs.Args())
 	if err != nil {

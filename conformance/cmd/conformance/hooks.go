@@ -123,7 +123,7 @@ func rerun(args []string) string {
 	for i := 0; i < len(args); i++ {
 		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		switch {
-		case name == "run" || name == "report" || hidden[name] != "":
+		case name == "run" || name == "report" || name == "repro" || hidden[name] != "":
 			if !joined {
 				i++
 			}

@@ -27,6 +27,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what the first one asked for
 	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -55,8 +56,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, _ = fmt.Fprintf(stdout, "conformance %s, catalogue %s\n", conformance.Version(), conformance.CatalogueDigest())
 		return exitConforms
 	case "help":
-		_, _ = fmt.Fprint(stdout, usage)
-		return exitConforms
+		return runVerb(ctx, []string{"-h"}, getenv, stdout, stderr)
 	}
 	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, probe, list, explain, bugs, verify, version and help", verb))
 }

@@ -1,19 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faultydb"
+	"github.com/jwt-toy/jwt-toy/conformance/report"
 )
 
 func TestMain(m *testing.M) {
@@ -81,4 +87,46 @@ func TestInterrupted(t *testing.T) {
 	require.Contains(t, stdout.String(), "not established")
 	require.Contains(t, stderr.String(), "interrupted")
 	require.FileExists(t, file)
+}
+
+// Ctrl-C at the real program: it prints what it knows, writes its reports, and ends with 130.
+func TestCtrlC(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "conformance")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	healthy, err := faulty.New(faulty.Options{})
+	require.NoError(t, err)
+	var requests atomic.Int64
+	reached := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := requests.Add(1); n == 40 {
+			close(reached)
+		} else if n > 40 {
+			<-r.Context().Done() // the run hangs here until it is interrupted
+			return
+		}
+		healthy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	file := filepath.Join(t.TempDir(), "r.json")
+	cmd := exec.CommandContext(t.Context(), bin, "-target", srv.URL, "-report", "json="+file)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Start())
+	<-reached
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	started := time.Now()
+	require.Error(t, cmd.Wait())
+	require.Less(t, time.Since(started), 5*time.Second, "it does not wait for the request to time out")
+	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), "%s", &stderr)
+	require.Contains(t, stdout.String(), "PASS login.success")
+	require.Contains(t, stdout.String(), "not established")
+	require.Contains(t, stderr.String(), "interrupted")
+	raw, err := os.Open(file)
+	require.NoError(t, err)
+	t.Cleanup(func() { raw.Close() })
+	rep, err := report.Verify(raw)
+	require.NoError(t, err)
+	require.Equal(t, conformance.Inconclusive, rep.Verdict)
+	require.Contains(t, rep.Run.Notes, "the run was stopped before its end")
 }

@@ -19,25 +19,6 @@ import (
 	"github.com/jwt-toy/jwt-toy/conformance/storage"
 )
 
-const usage = `conformance judges a running implementation of JWT login with rotating refresh tokens, in any language, from outside.
-
-  conformance -target URL [flags]     judge it (the verb run may be left out)
-  conformance probe -target URL       work out a profile from a running target
-  conformance list                    the stories and their checks
-  conformance explain STORY           what a story demands, why, and what to try
-  conformance bugs                    what real projects got wrong, and the checks that catch it
-  conformance verify REPORT.json      check a JSON report, and say its verdict
-  conformance version
-
-  conformance -target http://127.0.0.1:8080
-  conformance -target http://127.0.0.1:8080 -run 'reuse.*,race' -report json=report.json
-  conformance -target http://127.0.0.1:8000 -user ann@example.com:pw1 -user ben@example.com:pw2 -login /api/login -refresh /api/refresh -logout /api/logout
-
-Exit codes: 0 conforms; 1 a MUST failed; 2 wrong flags, or nothing selected; 3 the target is not available; 4 not established; 130 interrupted.
-
-Flags:
-`
-
 // command is the parsed command line of the verb run.
 type command struct {
 	opts       conformance.Options
@@ -50,12 +31,13 @@ type command struct {
 	ca         string
 	dsn        string
 	limits     storage.Limits
+	repro      string // directory
 	verbose    bool
 	noColor    bool
 	requireAll bool
 }
 
-func parse(args []string, getenv func(string) string, out io.Writer) (*command, error) {
+func parse(args []string, getenv func(string) string, stdout io.Writer) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // a wrong flag is one line, not the whole help
@@ -80,6 +62,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 		c.reports = append(c.reports, [2]string{format, file})
 		return nil
 	})
+	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`")
 	fs.StringVar(&c.profile, "profile", "kit", "how the target spells the contract: a preset ("+strings.Join(conformance.Presets(), ", ")+") or a JSON `file`")
 	fs.StringVar(&c.paths[0], "login", "", "`path` of the login, instead of the profile's")
 	fs.StringVar(&c.paths[1], "refresh", "", "`path` of the refresh")
@@ -107,9 +90,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*command, 
 	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fs.SetOutput(out)
-		_, _ = fmt.Fprint(out, usage)
-		fs.PrintDefaults()
+		help(stdout, fs)
 	}
 	if err != nil {
 		return nil, err
@@ -144,6 +125,11 @@ func (c *command) complete(getenv func(string) string) error {
 	}
 	if err := c.loadProfile(); err != nil {
 		return err
+	}
+	if c.repro != "" {
+		if err := os.MkdirAll(c.repro, 0o755); err != nil {
+			return fmt.Errorf("-repro %s: %w", c.repro, err)
+		}
 	}
 	for _, r := range c.reports {
 		if _, err := os.Stat(filepath.Dir(r[1])); err != nil {
@@ -229,21 +215,19 @@ func addUser(o *conformance.Options, v string) error {
 }
 
 func runVerb(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	c, err := parse(args, getenv, stderr)
+	c, err := parse(args, getenv, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitConforms
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "conformance: %v\nconformance -h explains the flags\n", err)
-		return exitUsage
+		return fail(stderr, exitUsage, fmt.Errorf("%w (conformance -h explains the flags)", err))
 	}
-	text := report.Text{W: stdout, Color: !c.noColor && terminal(stdout), Verbose: c.verbose, Rerun: rerun(args)}
+	out := stdout
 	for _, r := range c.reports {
 		if r[1] == "-" {
-			text.W = stderr // standard output belongs to the report
+			out = stderr // standard output belongs to the report
 		}
 	}
-	c.opts.Progress, c.opts.Waiting = text.Line, text.Waiting
 	if c.dsn != "" {
 		db, err := storage.Open(ctx, c.dsn, c.limits)
 		if err != nil {
@@ -252,9 +236,17 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		defer db.Close()
 		c.opts.Audit = db.Audit
 	}
+	live := terminal(out) && getenv("TERM") != "dumb"
+	text := report.Text{W: out, Live: live, Color: live && !c.noColor, Verbose: c.verbose, Rerun: rerun(args)}
+	scripts := &scripts{dir: c.repro}
+	c.opts.Starting, c.opts.Waiting = text.Starting, text.Waiting
+	c.opts.Progress = func(s conformance.StoryResult) { text.Line(scripts.write(s)) }
 	rep, err := conformance.Run(ctx, c.opts)
 	if rep == nil {
 		return fail(stderr, exitCode(nil, err, false), err)
+	}
+	if err := scripts.finish(rep); err != nil {
+		return fail(stderr, exitUsage, err)
 	}
 	text.Summary(rep)
 	if err != nil {

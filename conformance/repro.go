@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+)
+
+// script makes a story that failed into a shell script that plays it again with curl: the same exchanges in the same order, with whatever the
+// target gives out this time, and what failed judged anew. It is made here, where the requests are still known byte for byte, and holds no
+// secret: a token is a variable that an earlier answer of the script fills, a password one that the user does.
+type script struct {
+	scene *Scene
+	show  func(string) string
+	words *words
+	wants []*want
+	acts  []*act
+}
+
+// act is an exchange of the script.
+type act struct {
+	*exchange
+	id string
+}
+
+// script returns "" for a story in which no exchange failed, and for one that needs more than requests.
+func (s *Scene) script(show func(string) string) string {
+	failed := func(c *CheckResult) bool { return c.Step > 0 && (c.Verdict == Fail || c.Verdict == Warn) }
+	if !slices.ContainsFunc(s.results, failed) {
+		return ""
+	}
+	sc := &script{scene: s, show: show, words: newWords(s.run, show)}
+	for _, c := range s.results {
+		if failed(c) {
+			sc.wants = append(sc.wants, sc.judged(c, s.run.all[c.Step-1]))
+		}
+	}
+	for _, e := range sc.chosen() {
+		if e.event != "" || e.dropped || e.replica > 1 {
+			return "" // restarts, outages and replicas are the run's to arrange
+		}
+		sc.acts = append(sc.acts, &act{exchange: e, id: number(e)})
+	}
+	sc.borrow()
+	return sc.text()
+}
+
+// chosen are the exchanges to be made again: of each story that a check points into, all up to there. Of a story that races, and repeats
+// the race until it has seen enough, only the sessions of the round in question. Controls are left out; the script has its own.
+func (sc *script) chosen() []*exchange {
+	until, races := map[string]int{}, map[string]int{}
+	var judged []*exchange
+	for _, w := range sc.wants {
+		for _, e := range append(slices.Clone(w.with), w.at) {
+			until[e.story] = max(until[e.story], e.n)
+			judged = append(judged, e)
+			if r := sc.raceOf(e); r > 0 {
+				races[e.story] = max(r, races[e.story])
+			}
+		}
+	}
+	var all []*exchange
+	for _, e := range sc.scene.run.all {
+		if e.n <= until[e.story] && (races[e.story] == 0 || sc.inRound(e, races[e.story])) {
+			all = append(all, e)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e *exchange) bool {
+		return e.note == "control" && !slices.Contains(judged, e) && !sc.used(e, all)
+	})
+}
+
+// used: a later exchange carries what this one brought.
+func (sc *script) used(e *exchange, later []*exchange) bool {
+	return slices.ContainsFunc(later, func(l *exchange) bool {
+		return l.n > e.n && l.note != "control" && slices.ContainsFunc(sc.words.tokens(l), func(t *token) bool { return t == e.refresh || t == e.access })
+	})
+}
+
+// raceOf is the race that an exchange belongs to: its own, or the last one before it in its story.
+func (sc *script) raceOf(e *exchange) int {
+	r := 0
+	for _, o := range sc.scene.run.all[:e.n] {
+		if o.story == e.story {
+			r = max(r, o.race)
+		}
+	}
+	return r
+}
+
+// inRound: the exchange is of a family that is in the race.
+func (sc *script) inRound(e *exchange, race int) bool {
+	if e.race == race {
+		return true
+	}
+	return slices.ContainsFunc(sc.scene.run.all, func(o *exchange) bool {
+		return o.race == race && o.family() != 0 && o.family() == e.family()
+	})
+}
+
+// family is the number of the family whose token the exchange carries or begins; 0: none.
+func (e *exchange) family() int {
+	for _, t := range []*token{e.presented, e.refresh, e.access} {
+		if t != nil {
+			return t.family
+		}
+	}
+	return 0
+}
+
+// borrow puts a login in front for each session that the story has from an earlier one. What it brings takes the place of the token that the
+// session was at.
+func (sc *script) borrow() {
+	brought := map[*token]bool{}
+	logins := map[int]*act{} // by family
+	var first []*act
+	for _, a := range sc.acts {
+		for _, t := range sc.words.tokens(a.exchange) {
+			if brought[t] {
+				continue
+			}
+			brought[t] = true
+			l := logins[t.family]
+			if l == nil {
+				l = &act{exchange: sc.login(t), id: "login" + strings.Repeat("-again", len(first))}
+				logins[t.family] = l
+				first = append(first, l)
+			}
+			if t.kind == 'R' {
+				l.refresh = t
+			} else {
+				l.access = t
+			}
+		}
+		brought[a.refresh], brought[a.access] = true, true
+	}
+	sc.acts = append(first, sc.acts...)
+}
+
+// login is a login of the user to whom a token belongs.
+func (sc *script) login(t *token) *exchange {
+	all := sc.scene.run.all
+	i := slices.IndexFunc(all, func(e *exchange) bool { return e.call == "login" && e.family() == t.family })
+	if i < 0 {
+		i = 0 // the preflight
+	}
+	was := all[i]
+	s := &Scene{ctx: sc.scene.ctx, run: sc.scene.run, target: was.target, scenario: sc.scene.scenario}
+	e := s.actor(map[bool]string{true: "victim", false: "other user"}[was.user == was.target.users[0]], was.user).login(was.user.Email, was.user.Password, "the suite had a session of an earlier story")
+	s.prepare(e)
+	return e
+}
