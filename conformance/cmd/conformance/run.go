@@ -233,7 +233,7 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		if err != nil {
 			return fail(stderr, map[bool]int{true: exitUsage, false: exitUnavailable}[errors.Is(err, storage.ErrDSN)], fmt.Errorf("-dsn: %w", err))
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }() // it was only read
 		c.opts.Audit = db.Audit
 	}
 	live := terminal(out) && getenv("TERM") != "dumb"

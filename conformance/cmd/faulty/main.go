@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			say(stderr, "faulty: -db: %v\n", err)
 			return exitFail
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }() // every answer has saved it
 		handler = db.Handler()
 	}
 	if err := c.serveAll(ctx, server, handler, stdout); err != nil {
