@@ -135,6 +135,12 @@ func (r *run) stored() (secrets []StoredSecret, names []string) {
 		secrets = append(secrets, StoredSecret{Kind: PasswordSecret, Value: u.Password}, StoredSecret{Kind: AccountName, Value: u.Email})
 		names = append(names, "of "+u.Email, u.Email)
 	}
+	for _, p := range r.passwords {
+		if slices.ContainsFunc(r.opts.Users, func(u User) bool { return u.Password == p }) {
+			continue
+		}
+		secrets, names = append(secrets, StoredSecret{Kind: PasswordSecret, Value: p}), append(names, "a password that was changed to")
+	}
 	return secrets, names
 }
 
