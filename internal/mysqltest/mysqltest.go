@@ -149,7 +149,7 @@ func start(t testing.TB) *server {
 	case shared.noDocker != nil:
 		t.Fatalf("MySQL is required (CI=true or REQUIRE_MYSQL=1), but Docker is not running: %v", shared.noDocker)
 	case shared.err != nil:
-		t.Fatalf("start MySQL: %v", shared.err)
+		t.Fatalf("start MySQL: %v\n    Where no registry of images can be reached, first: eval \"$(.ci/mysql-docker)\"", shared.err)
 	}
 	return &shared
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -38,10 +39,17 @@ func newSQLite(loc location) (engine, error) {
 	return sqliteEngine{path: path}, nil
 }
 
+// How long a statement waits while another process writes. The store repeats what waited in vain; a migration is not repeated.
+const (
+	sqliteBusy        = 100 * time.Millisecond
+	sqliteMigrateBusy = 10 * time.Second
+)
+
 // dsn asks for a journal that lets readers pass, and for a disk flush before a commit is acknowledged.
-func (e sqliteEngine) dsn(pragmas ...string) string {
+func (e sqliteEngine) dsn(busy time.Duration, pragmas ...string) string {
 	options := url.Values{"_txlock": {"immediate"}}
-	for _, p := range append([]string{"busy_timeout(100)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...) {
+	wait := fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())
+	for _, p := range append([]string{wait, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...) {
 		options.Add("_pragma", p)
 	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(e.path)}).EscapedPath() + "?" + options.Encode()
@@ -57,11 +65,11 @@ func (e sqliteEngine) open() (write, read *sql.DB, err error) {
 		return nil, nil, e.explain(err)
 	}
 	// One connection writes: SQLite has one writer at a time, and those that queue here need not poll for its lock.
-	if write, err = e.openToMigrate(); err != nil {
-		return nil, nil, err
+	if write, err = sql.Open("sqlite", e.dsn(sqliteBusy)); err != nil {
+		return nil, nil, e.explain(err)
 	}
 	write.SetMaxOpenConns(1)
-	if read, err = sql.Open("sqlite", e.dsn("query_only(1)")); err != nil {
+	if read, err = sql.Open("sqlite", e.dsn(sqliteBusy, "query_only(1)")); err != nil {
 		return nil, nil, errors.Join(e.explain(err), write.Close())
 	}
 	read.SetMaxOpenConns(sqliteReaders)
@@ -70,7 +78,7 @@ func (e sqliteEngine) open() (write, read *sql.DB, err error) {
 }
 
 func (e sqliteEngine) openToMigrate() (*sql.DB, error) {
-	db, err := sql.Open("sqlite", e.dsn())
+	db, err := sql.Open("sqlite", e.dsn(sqliteMigrateBusy))
 	if err != nil {
 		return nil, e.explain(err)
 	}

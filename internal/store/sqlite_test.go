@@ -76,6 +76,24 @@ func TestSQLiteBusy(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestSQLiteMigrationWaits: another process writes while this one migrates, as two that start together do.
+func TestSQLiteMigrationWaits(t *testing.T) {
+	db, tx := busySQLite(t)
+	require.NoError(t, tx.Rollback())
+	for range 3 {
+		_, err := db.MigrateDown(t.Context())
+		require.NoError(t, err)
+	}
+	other, err := db.engine.openToMigrate()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	tx, err = other.Begin()
+	require.NoError(t, err)
+	time.AfterFunc(500*time.Millisecond, func() { _ = tx.Rollback() })
+	_, err = db.MigrateUp(t.Context())
+	require.NoError(t, err)
+}
+
 // TestPatience: repetition ends also where the caller has set no deadline.
 func TestPatience(t *testing.T) {
 	t.Parallel()
