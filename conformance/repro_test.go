@@ -3,7 +3,6 @@ package conformance_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -78,7 +77,7 @@ func bash(t *testing.T, file, target string, env ...string) (int, string) {
 	var exit *exec.ExitError
 	if err != nil {
 		require.ErrorAs(t, err, &exit, "%s", &out)
-		require.False(t, errors.Is(ctx.Err(), context.DeadlineExceeded), "%s", &out)
+		require.NotErrorIs(t, ctx.Err(), context.DeadlineExceeded, "%s", &out)
 	}
 	return cmd.ProcessState.ExitCode(), out.String()
 }

@@ -72,7 +72,13 @@ func (h *hooks) complete(o *conformance.Options, getenv func(string) string) (er
 
 // fetch gets a small document.
 func fetch(address string) ([]byte, error) {
-	res, err := (&http.Client{Timeout: 10 * time.Second}).Get(address)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +145,8 @@ func rerun(args []string) string {
 
 // quoted is an argument as a shell takes it.
 func quoted(arg string) string {
-	plain := !strings.ContainsFunc(arg, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:@%+,", r))
-	})
-	if plain && arg != "" {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:@%+,"
+	if strings.Trim(arg, plain) == "" && arg != "" {
 		return arg
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"

@@ -130,10 +130,11 @@ func (c *config) serveAll(ctx context.Context, server *faulty.Server, handler ht
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", part.addr)
 		if err != nil {
 			stop()
+			err = fmt.Errorf("%w; is another one running? -addr 127.0.0.1:0 takes any free port", err)
 			for range running {
-				<-ended
+				err = errors.Join(err, <-ended)
 			}
-			return fmt.Errorf("%w; is another one running? -addr 127.0.0.1:0 takes any free port", err)
+			return err
 		}
 		if running == 0 {
 			describe(stdout, c.faulty)

@@ -2,6 +2,7 @@ package faulty
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
@@ -113,7 +114,13 @@ func rsaKey(jwk map[string]any) *rsa.PublicKey {
 
 // fetchKey asks the address that the token names for a key, which no server should.
 func fetchKey(address string) *rsa.PublicKey {
-	res, err := (&http.Client{Timeout: time.Second}).Get(address)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil
+	}
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil
 	}
