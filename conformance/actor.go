@@ -1,11 +1,6 @@
 package conformance
 
-import (
-	"maps"
-	"net/http"
-	"strings"
-	"time"
-)
+import "time"
 
 // Actor is somebody with a browser: a user, a jar, and the tokens that the last answer brought. Its verbs send raw values, so that
 // one fault of the cookie's attributes does not redden every story; Browse sends what a browser would.
@@ -34,6 +29,9 @@ func (a *Actor) send(e *exchange) *exchange {
 }
 
 func (a *Actor) take(e *exchange) {
+	for _, c := range e.before {
+		a.jar.put(c, a.scene.run.clock.now())
+	}
 	for _, c := range e.cookies {
 		a.jar.store(a.scene.target.client.url(e.path), c, a.scene.run.clock.now())
 	}
@@ -53,18 +51,14 @@ func (a *Actor) LoginAs(email, password, note string) *exchange {
 	return a.send(a.login(email, password, note))
 }
 
-// login is a login that is not sent yet.
-func (a *Actor) login(email, password, note string) *exchange {
-	e := a.call("login", note)
-	a.scene.target.profile.Login.fill(e, map[string]string{"email": email, "password": password})
-	e.password = true
-	return e
-}
-
 // LoginBody sends any body.
 func (a *Actor) LoginBody(body, contentType, note string) *exchange {
-	e := a.call("login", note)
-	e.body, e.password, e.alone = body, true, true
+	e := a.loginWith(values{}, note)
+	if e.done {
+		return e // a call before it failed
+	}
+	e.header.Del("Content-Type")
+	e.body, e.password, e.alone, e.odd = body, true, true, true
 	if contentType != "" {
 		e.header.Set("Content-Type", contentType)
 	}
@@ -134,73 +128,27 @@ const browsing = "as a browser"
 // Browse makes a refresh or a logout as a browser would: with the cookies that its jar holds for that address.
 func (a *Actor) Browse(call string) *exchange {
 	e := a.call(call, browsing)
+	e.header.Del("Cookie")
+	a.scene.target.call(call).fill(e, a.luggage(nil).values(a.user))
 	if h := a.jar.header(a.scene.target.client.url(e.path), a.scene.run.clock.now()); h != "" {
-		e.header.Set("Cookie", h)
-		e.presented, e.genuine = a.refresh, true
+		e.presented, e.genuine, e.bare = a.refresh, true, false
+		addCookies(e, h)
 	}
 	return a.send(e)
 }
 
-// Me reads the protected endpoint with a bearer value; "" sends no Authorization.
-func (a *Actor) Me(bearer, note string) *exchange {
+// Me reads the protected endpoint with an access token; "" sends none.
+func (a *Actor) Me(access, note string) *exchange {
 	e := a.call("me", note)
-	if bearer != "" {
-		e.header.Set("Authorization", "Bearer "+bearer)
-		e.presented = a.scene.run.secrets.tokens[bearer]
+	if access != "" {
+		e.header.Del("Cookie")
+		v := a.luggage(nil).values(a.user)
+		v["access_token"] = access
+		a.scene.target.profile.Me.fill(e, v)
+		e.presented = a.scene.run.secrets.tokens[access]
 	}
 	return a.send(e)
 }
 
 // Keep hands the actor's session on to later stories: its current token works and nobody else will use it.
 func (a *Actor) Keep() { a.pin = 0; a.scene.target.keep(a) }
-
-// call makes a bare call that a story completes and sends by itself.
-func (a *Actor) call(call, note string) *exchange {
-	c := a.scene.target.call(call)
-	e := &exchange{call: call, note: note, who: a.name, user: a.user, header: http.Header{}, replica: a.pin}
-	c.Body, c.Query, c.Headers = nil, withoutWords(c.Query), withoutWords(c.Headers)
-	c.fill(e, nil)
-	if access := a.ownAccess(); c.Bearer && access != nil {
-		e.header.Set("Authorization", "Bearer "+access.value)
-	}
-	return e
-}
-
-// ownAccess is the actor's access token, or that of the victim, whose browser or tokens the other actors have.
-func (a *Actor) ownAccess() *token {
-	if a.access == nil && a.scene.Victim != nil {
-		return a.scene.Victim.access
-	}
-	return a.access
-}
-
-// withoutWords keeps what belongs to a call whatever it carries.
-func withoutWords(m map[string]string) map[string]string {
-	m = maps.Clone(m)
-	maps.DeleteFunc(m, func(_, v string) bool { return strings.Contains(v, "{") })
-	return m
-}
-
-// present puts a refresh token where the profile says that this call carries it.
-func (a *Actor) present(e *exchange, value string) *exchange {
-	t := a.scene.target
-	c := t.call(e.call)
-	values := map[string]string{"refresh_token": value, "access_token": ""}
-	if access := a.ownAccess(); access != nil {
-		values["access_token"] = access.value
-	}
-	c.fill(e, values)
-	if c.Token == "cookie" {
-		e.header.Set("Cookie", t.cookiePair(value))
-	}
-	return e
-}
-
-// addQuery adds to a request's query, whatever the profile has there.
-func (e *exchange) addQuery(q string) {
-	if strings.Contains(e.path, "?") {
-		e.path += "&" + q
-	} else {
-		e.path += "?" + q
-	}
-}

@@ -55,11 +55,19 @@ func (c *client) to(e *exchange) *url.URL { return address(c.at(e), e.path) }
 
 func (c *client) at(e *exchange) *url.URL { return c.bases[max(e.replica, 1)-1] }
 
+// address is where a path of the profile is: below the target's own, every slash and escape as it stands. What is a URL already stays one.
 func address(base *url.URL, path string) *url.URL {
+	if u, err := url.Parse(path); err == nil && u.IsAbs() {
+		return u
+	}
 	u := *base
 	p, query, _ := strings.Cut(path, "?")
-	u.Path = strings.TrimSuffix(base.Path, "/") + p
+	u.RawPath = strings.TrimSuffix(base.EscapedPath(), "/") + p
 	u.RawQuery = query
+	var err error
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		u.Path, u.RawPath = u.RawPath, ""
+	}
 	return &u
 }
 

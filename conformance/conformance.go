@@ -56,6 +56,7 @@ type Options struct {
 	Waiting  func(stories int, d time.Duration) // called before the run waits that long for tokens to expire; nil: nobody listens
 
 	skipPreflight bool
+	commandTime   time.Duration // of one command of the profile; 0: 30 s
 	_             struct{}
 }
 
@@ -155,6 +156,7 @@ func (o Options) complete() (Options, []Scenario, error) {
 	def(&o.RequestTimeout, 10*time.Second)
 	def(&o.StoryTimeout, time.Minute)
 	def(&o.Patience, 20*time.Second)
+	def(&o.commandTime, 30*time.Second)
 	if o.RaceRounds == 0 {
 		o.RaceRounds = 8
 	}

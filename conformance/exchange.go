@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,7 +39,7 @@ type exchange struct {
 	ok       bool          // the answer is a success, as the profile defines it
 	expires  int64         // the access token's life in seconds, as the answer states it
 	stated   bool          // and it does, as a positive whole number
-	odd      bool          // a refresh that is no ordinary one, so that its refusal may have another status
+	odd      bool          // no ordinary refresh or login, so that its refusal may have another status
 	alone    bool          // on a connection of its own: a server that leaves a body unread must not lose the next request
 	outage   bool          // made while the target had no database
 	dropped  bool          // the suite hung up before the answer came
@@ -52,6 +53,17 @@ type exchange struct {
 	user     User          // the actor's
 	target   *target
 	forged   *resigned // how the story made the access token that went along
+
+	command func(context.Context, *exchange) // takes the place of the request
+	step    *Call                            // the call of the profile, where its name does not tell it
+	aside   bool                             // prepares something, or is a command: no observer judges it
+	done    bool                             // sent and answered
+	bare    bool                             // carries no refresh token at all
+	moved   bool                             // the run had moved the target's clock by then
+	named   bool                             // the status, and the code if any, are those that the profile names for a refusal
+	words   map[string]string                // what the calls before it brought
+	before  []jarCookie                      // the cookies that they set
+	lacks   string                           // the word that its answer should have brought
 }
 
 const maxBody = 1 << 20
@@ -121,7 +133,7 @@ func (e *exchange) undecided() bool {
 
 // clientError: the answer blames the request, by its status or, where the profile says so, in its body.
 func (e *exchange) clientError() bool {
-	if e.err == nil && e.status >= 200 && e.status <= 299 && !e.ok {
+	if e.err == nil && (e.status >= 200 && e.status <= 299 && !e.ok || e.named) {
 		return true
 	}
 	return e.err == nil && e.status >= 400 && e.status <= 499 && e.status != http.StatusTooManyRequests

@@ -8,6 +8,9 @@ import (
 // SkipPreflight lets the stories loose on a target that would not get that far.
 func SkipPreflight(o Options) Options { o.skipPreflight = true; return o }
 
+// CommandTime bounds the profile's commands.
+func CommandTime(o Options, d time.Duration) Options { o.commandTime = d; return o }
+
 // Play judges a target with stories of a test's own.
 func Play(ctx context.Context, o Options, stories ...Scenario) (*Report, error) {
 	o, _, err := o.complete()

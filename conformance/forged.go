@@ -174,11 +174,12 @@ func resign(t jwt, header map[string]any, key []byte) string {
 	return signed + "." + sig
 }
 
+// flipFirst makes the first character another one, that has no other case.
 func flipFirst(s string) string {
-	if strings.HasPrefix(s, "A") {
-		return "B" + s[1:]
+	if strings.HasPrefix(s, "0") {
+		return "1" + s[1:]
 	}
-	return "A" + s[1:]
+	return "0" + s[1:]
 }
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

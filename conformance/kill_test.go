@@ -37,21 +37,15 @@ func (c *clock) advance(_ context.Context, d time.Duration) error {
 
 // start serves the healthy server, or one with faults, and returns options that judge all of it.
 func start(t *testing.T, faults ...string) conformance.Options {
+	return startAs(t, func(inner http.Handler, _ func() time.Time) http.Handler { return inner }, faults...)
+}
+
+// startAs serves it behind another handler.
+func startAs(t *testing.T, as func(http.Handler, func() time.Time) http.Handler, faults ...string) conformance.Options {
 	t.Helper()
 	c := &clock{}
-	users := conformance.DemoUsers()
-	if slices.Contains(faults, "login-password-truncated-72") { // can only be seen with such a password
-		users = append(users, conformance.User{Email: "carol@example.com", Password: strings.Repeat("carol-demo-password.", 4)[:72]})
-	}
-	accounts := map[string]string{}
-	for _, u := range users {
-		accounts[u.Email] = u.Password
-	}
-	o := faulty.Options{Faults: faults, Users: accounts, Now: c.now, Secure: true, Window: 10 * time.Millisecond}
-	judge := conformance.Options{
-		Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing") || slices.Contains(faults, "login-enum-locked-or-disabled/timing"),
-		Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond,
-	}
+	judge := optionsFor(faults, c)
+	o := faulty.Options{Faults: faults, Users: accounts(judge.Users), Now: c.now, Secure: true, Window: 10 * time.Millisecond}
 	needs := func(what string) bool {
 		return len(faults) == 0 || slices.ContainsFunc(faulty.Faults(), func(f faulty.Fault) bool { return f.Needs == what && slices.Contains(faults, f.Name) })
 	}
@@ -66,7 +60,7 @@ func start(t *testing.T, faults ...string) conformance.Options {
 	require.NoError(t, err)
 	judge.JWKS = s.PublicKeys()
 	serve := func(h http.Handler) string {
-		srv := httptest.NewServer(h)
+		srv := httptest.NewServer(as(h, c.now))
 		t.Cleanup(srv.Close)
 		return srv.URL
 	}
@@ -81,6 +75,26 @@ func start(t *testing.T, faults ...string) conformance.Options {
 	judge.Audit = auditOf(t, s)
 	judge.Restart = func(context.Context) error { s.Restart(); return nil }
 	return judge
+}
+
+// optionsFor judges a faulty server whose clock is c.
+func optionsFor(faults []string, c *clock) conformance.Options {
+	users := conformance.DemoUsers()
+	if slices.Contains(faults, "login-password-truncated-72") { // can only be seen with such a password
+		users = append(users, conformance.User{Email: "carol@example.com", Password: strings.Repeat("carol-demo-password.", 4)[:72]})
+	}
+	return conformance.Options{
+		Users: users, JWTSecret: faulty.DemoSecret, Slow: slices.Contains(faults, "login-enum-by-timing") || slices.Contains(faults, "login-enum-locked-or-disabled/timing"),
+		Advance: c.advance, Production: true, RaceRounds: 3, Patience: time.Nanosecond,
+	}
+}
+
+func accounts(users []conformance.User) map[string]string {
+	m := map[string]string{}
+	for _, u := range users {
+		m[u.Email] = u.Password
+	}
+	return m
 }
 
 func golden(t *testing.T, name string, got []byte) {

@@ -38,11 +38,15 @@ func logoutAlone() Scenario {
 			{Slug: "claimed", Text: "where the profile claims that it needs the access token: without one it is refused, and ends nothing"},
 		},
 		Run: func(s *Scene) {
-			if s.target.profile.Logout.Bearer {
-				s.logoutWithoutBearer()
+			if s.target.profile.Logout.needsAccess() {
+				s.logoutWithoutAccess()
 				return
 			}
 			s.Skip("claimed", "the profile does not claim that")
+			if s.target.profile.Logout.authorizes() {
+				s.unjudged("the profile says what a logout sends as Authorization")
+				return
+			}
 			v := s.Victim.SignIn()
 			e := v.held("logout", v.refresh)
 			e.note = "garbage Authorization"
@@ -50,8 +54,8 @@ func logoutAlone() Scenario {
 			s.Accepted("garbage-authorization", v.send(e))
 			s.Refused("effective", v.Refresh())
 			s.Control()
-			if !s.target.profile.inCookie() {
-				s.Skip("any-body", "the body is where the token is")
+			if len(s.target.profile.Logout.Body) > 0 {
+				s.Skip("any-body", "the profile says what the body is")
 				return
 			}
 			v.SignIn()
@@ -64,15 +68,13 @@ func logoutAlone() Scenario {
 	}
 }
 
-// logoutWithoutBearer measures the claim that a logout needs the access token.
-func (s *Scene) logoutWithoutBearer() {
+// logoutWithoutAccess measures the claim that a logout needs the access token.
+func (s *Scene) logoutWithoutAccess() {
 	for _, slug := range []string{"garbage-authorization", "effective", "any-body"} {
 		s.Skip(slug, "the profile claims that a logout needs the access token")
 	}
 	v := s.Victim.SignIn()
-	e := v.held("logout", v.refresh)
-	e.note = "without the access token"
-	e.header.Del("Authorization")
+	e := v.withoutAccess("logout", v.refresh)
 	if s.Refused("claimed", v.send(e)) {
 		alive := v.Refresh()
 		s.Check("claimed", alive, alive.rotated(), "200: nothing ended", "")
@@ -100,13 +102,26 @@ func logoutIdempotent() Scenario {
 			v := s.Victim.SignIn()
 			first := v.Logout()
 			s.Given("the logout did not work", first, first.accepted())
+			bySession := s.logoutBySession()
 			yes := func(slug, deletes string, e *exchange) {
+				if bySession && e.refused() {
+					s.Skip(slug, "what the logout needs ended with the session")
+					s.Skip(deletes, "likewise")
+					return
+				}
 				s.Check(slug, e, e.accepted(), "2xx", "")
 				if deletes != "" {
 					s.checkDeleted(deletes, e)
 				}
 			}
 			yes("twice", "twice-deletes", v.LogoutWith(v.refresh, "once more"))
+			if bySession {
+				for _, slug := range []string{"no-cookie", "no-cookie-deletes", "garbage", "garbage-deletes", "forged", "harmless"} {
+					s.Skip(slug, "the profile's logout does not go by the refresh token alone")
+				}
+				s.Control()
+				return
+			}
 			if s.target.profile.inCookie() {
 				yes("no-cookie", "no-cookie-deletes", v.send(v.call("logout", "no cookie")))
 			} else {
@@ -124,6 +139,12 @@ func logoutIdempotent() Scenario {
 			b.Keep()
 		},
 	}
+}
+
+// logoutBySession: a logout names its session by something else than the refresh token alone.
+func (s *Scene) logoutBySession() bool {
+	c := s.target.profile.Logout
+	return c.needsAccess() || c.Token == "none"
 }
 
 func (a *Actor) logoutRaw(value, note string) *exchange {
@@ -196,6 +217,12 @@ func logoutIsolation() Scenario {
 			s.Check("other-user", o, o.accepted(), "200", "")
 			s.Control()
 			if !e.rotated() || !o.rotated() {
+				return
+			}
+			if s.target.profile.Logout.authorizes() {
+				s.Skip("foreign-bearer", "the profile says what a logout sends as Authorization")
+				b.Keep()
+				other.Keep()
 				return
 			}
 			mixed := b.held("logout", b.refresh)
@@ -286,11 +313,14 @@ func logoutDuplicates() Scenario {
 			{Slug: "second-dead", Text: "so is the second's"},
 		},
 		Run: func(s *Scene) {
+			if s.logoutBySession() {
+				s.unjudged("the profile's logout does not go by the refresh token alone")
+				return
+			}
 			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
 			e := v.call("logout", "two genuine cookies")
 			e.presented = v.refresh
-			e.header.Set("Cookie", s.target.cookiePair(v.refresh.value)+"; "+s.target.cookiePair(b.refresh.value))
-			v.send(e)
+			v.send(withCookies(e, s.target.cookiePair(v.refresh.value), s.target.cookiePair(b.refresh.value)))
 			s.Check("accepted", e, e.accepted(), "2xx", "")
 			s.Refused("first-dead", v.Refresh())
 			s.Refused("second-dead", b.Refresh())

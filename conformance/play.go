@@ -98,10 +98,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return "needs the target's database: -dsn URL, or $CONFORMANCE_DSN"
 	case r.opts.skipPreflight:
 		return ""
-	case sc.Needs&NeedCookie != 0 && !t.profile.inCookie():
-		return "the refresh token does not travel in a cookie"
-	case sc.Needs&NeedJSON != 0 && t.profile.Login.Encoding != "json":
-		return "the login is not JSON"
+	case t.profile.lacks(sc.Needs) != "":
+		return t.profile.lacks(sc.Needs)
 	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
 		return "costs 24 wrong logins more: ask for it with -slow"
 	case r.unhooked(t, sc) != "":
@@ -111,7 +109,7 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	case !timed && (refresh != 0 && refresh < ordinaryRefreshLife || access != 0 && access < ordinaryAccessLife):
 		return fmt.Sprintf("this target's tokens live only %v and %v, too short for this story: judge an instance with ordinary lifetimes, and give this one as -expiry-target", access, refresh)
 	case timed && refresh == 0:
-		return "the refresh cookie states no lifetime, so there is nothing to wait for"
+		return "no answer states the refresh token's lifetime, so there is nothing to wait for"
 	case timed && sc.Needs&NeedMe != 0 && access == 0:
 		return "neither a member of the answer nor the access token's own exp says how long it lives"
 	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL == 0:
@@ -182,7 +180,7 @@ func (s *Scene) guard(f func()) {
 func (s *Scene) observe(ctx context.Context) {
 	proven := s.controlled && s.verdict < Inconclusive
 	for _, e := range s.run.all {
-		if s.scenario.Observe != nil && e.event == "" {
+		if s.scenario.Observe != nil && e.event == "" && !e.aside {
 			s.guard(func() { s.scenario.Observe(s, e) })
 		}
 	}

@@ -3,8 +3,10 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +27,13 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(bases[0]) || r.opts.InsecureCookies,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}
+	r.opts.Profile.hide(r.secrets)
 	a := s.actor("preflight", r.opts.Users[0]).at(0)
+	if !r.opts.skipPreflight {
+		if err := orStopped(func() error { return r.provision(s) }); err != nil {
+			return nil, r.unavailable(ctx, base, err.Error())
+		}
+	}
 	e := a.attempt()
 	if r.opts.skipPreflight {
 		if t.cookieName == "" {
@@ -43,41 +51,65 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 		}
 		return t, r.meet(ctx, t)
 	}
+	return nil, r.unavailable(ctx, base, problem)
+}
+
+func (r *run) unavailable(ctx context.Context, base, problem string) error {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return nil, fmt.Errorf("%w: %s: %s", ErrUnavailable, base, r.secrets.redact(problem))
+	return fmt.Errorf("%w: %s: %s", ErrUnavailable, base, r.secrets.redact(problem))
 }
 
 // attempt is a login that does not stop anything.
-func (a *Actor) attempt() (e *exchange) {
+func (a *Actor) attempt() *exchange {
+	e := &exchange{}
+	if err := orStopped(func() error { e = a.Login(); return nil }); err != nil {
+		e.err = err
+	}
+	return e
+}
+
+// orStopped runs what may stop a story, outside of any.
+func orStopped(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if _, ok := p.(stop); !ok {
 				panic(p)
 			}
-			e = &exchange{err: context.Canceled}
+			err = context.Canceled
 		}
 	}()
-	return a.Login()
+	return f()
 }
 
 // learn takes the cookie's name and the lifetimes from the first login, or says why it cannot.
 func (t *target) learn(e *exchange) (problem string) {
-	where, a := t.profile.Login.Method+" "+t.profile.Login.Path, t.profile.Answer
+	login, a := t.profile.Login, t.profile.Answer
+	where := fmt.Sprintf("%s %s answered %d", login.Method, login.Path, e.status)
+	if login.Command != "" {
+		where = "login.command printed an answer"
+	}
 	switch {
+	case e.lacks != "", e.err != nil && e.command != nil, e.step != nil && !e.named:
+		return e.failure()
 	case e.err != nil:
 		return plainError(e.err) + "; is the server running, and is this its address?"
-	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
-		return fmt.Sprintf("%s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", where, t.users[0].Email, e.status)
-	case e.status < 200 || e.status > 299:
-		return fmt.Sprintf("%s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", where, e.got())
+	case e.named || e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
+		return fmt.Sprintf("%s %s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", e.method, e.path, t.users[0].Email, e.status)
+	case !login.succeeds(e):
+		return fmt.Sprintf("%s %s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", login.Method, login.Path, e.got())
 	case !e.ok:
-		return fmt.Sprintf("%s answered %d, but %s is not %q, which the profile calls a success", where, e.status, a.SuccessAt, a.SuccessIs)
+		return fmt.Sprintf("%s, but %s is not %q, which the profile calls a success", where, a.SuccessAt, a.SuccessIs)
 	case e.access == nil:
-		return fmt.Sprintf("%s answered %d without a string at %s of a JSON body, where the profile expects the access token, so nothing can be judged", where, e.status, a.AccessToken)
+		return fmt.Sprintf("%s without a string at %s, where the profile expects the access token, so nothing can be judged", where, place(a.AccessToken))
 	case !t.profile.inCookie() && e.refresh == nil:
-		return fmt.Sprintf("%s answered %d without a string at %s, where the profile expects the refresh token", where, e.status, a.RefreshToken)
+		return fmt.Sprintf("%s without a string at %s, where the profile expects the refresh token", where, place(a.RefreshToken))
+	}
+	for _, word := range slices.Sorted(maps.Keys(login.Words)) {
+		if w := login.Words[word]; e.refresh != nil && e.refresh.luggage.words[word] == "" {
+			return fmt.Sprintf("%s without {%s}, which the profile reads from %s", where, word, w.From)
+		}
 	}
 	if t.profile.inCookie() && t.cookieName == "" {
 		c, problem := refreshCookie(e)
@@ -108,6 +140,14 @@ func accessLife(e *exchange) time.Duration {
 	return max(0, time.Unix(int64(exp), 0).Sub(e.at).Round(time.Second))
 }
 
+// place says where a place is.
+func place(p string) string {
+	if strings.HasPrefix(p, "/") {
+		return p + " of a JSON body"
+	}
+	return p
+}
+
 // refreshCookie finds the cookie that holds the refresh token: the one with refresh in its name, or the only one that is set.
 func refreshCookie(e *exchange) (setCookie, string) {
 	var set, named []setCookie
@@ -117,7 +157,7 @@ func refreshCookie(e *exchange) (setCookie, string) {
 			continue
 		}
 		set, names = append(set, c), append(names, c.Name)
-		if strings.Contains(strings.ToLower(c.Name), "refresh") {
+		if name := strings.ToLower(c.Name); strings.Contains(name, "refresh") && !strings.HasSuffix(name, ".sig") {
 			named = append(named, c)
 		}
 	}

@@ -1,61 +1,93 @@
 package conformance
 
 import (
-	"bytes"
 	"embed"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
+	"maps"
 	"path"
-	"slices"
 	"strings"
 )
 
-// Profile says how a target spells the contract: its paths, how a request is encoded, and where tokens stand. Its JSON form is
-// described by profile.schema.json. What a profile does not say is as in the kit's own contract.
+// Profile says how a target spells the contract: its calls, where tokens travel, and how its answers are to be read. Its JSON form is
+// described by profile.schema.json, and docs/profiles.md explains it by examples. What a profile does not say is as in the kit's own contract.
 type Profile struct {
-	Schema  string `json:"$schema,omitempty"` // for editors
-	Name    string `json:"name,omitempty"`
-	About   string `json:"about,omitempty"`
-	Login   Call   `json:"login"`
-	Refresh Call   `json:"refresh"`
-	Logout  Call   `json:"logout"`
-	Me      Call   `json:"me"` // a protected endpoint; path "-": there is none
-	Answer  Answer `json:"answer"`
-	Policy  Policy `json:"policy"`
-	Storage string `json:"storage,omitempty"` // what the database holds of a refresh token: sha256, or not said
+	Schema    string `json:"$schema,omitempty"` // for editors
+	Name      string `json:"name,omitempty"`
+	About     string `json:"about,omitempty"`
+	Provision Call   `json:"provision,omitzero"` // makes an account, once for each user before the run: {"path": "/signup", "body": {"email": "{email}", "password": "{password}"}, "ok": [200, 409]}
+	Login     Call   `json:"login"`
+	Refresh   Call   `json:"refresh"`
+	Logout    Call   `json:"logout"`
+	Me        Call   `json:"me"` // a protected endpoint; path "-": there is none
+	Answer    Answer `json:"answer"`
+	Policy    Policy `json:"policy"`
+	Storage   string `json:"storage,omitempty"` // what the database holds of a refresh token: sha256, or not said
 }
 
 // StorageSHA256 is a [Profile]'s claim that the database holds the SHA-256 of a live refresh token.
 const StorageSHA256 = "sha256"
 
-// Call is how one call is made. In Body, Query and Headers the words {email}, {password}, {refresh_token} and {access_token} stand for the
-// values.
+// Call is how one call is made, and which statuses mean what.
+//
+// Path, Query, Headers and Body are templates: the words {email}, {password}, {refresh_token}, {access_token}, and those that Words names,
+// stand for values. A member whose word has no value is left out, so a request without a token lacks that member and nothing else.
 type Call struct {
-	Method   string            `json:"method,omitempty"` // POST; of me: GET
-	Path     string            `json:"path,omitempty"`
-	Query    map[string]string `json:"query,omitempty"`
-	Headers  map[string]string `json:"headers,omitempty"`  // for example a CSRF header or an Origin
+	Command string `json:"command,omitempty"` // instead of a request, of login and provision: a shell command that gets $EMAIL, $PASSWORD and $TARGET and prints the login's answer as JSON, headers as {"$headers": {"Set-Cookie": ["…"]}}
+	First   []Call `json:"first,omitempty"`   // of login and provision: requests that come before, in a browser of their own; a path may be a URL: [{"path": "/csrf", "words": {"csrf": {"from": "/token"}}}]
+
+	Method   string            `json:"method,omitempty"`   // POST; of me, and of a first call without a body: GET
+	Path     string            `json:"path,omitempty"`     // as it is, with its trailing slash: "/api/token/"
+	Query    map[string]string `json:"query,omitempty"`    // {"grant_type": "password"}
+	Headers  map[string]string `json:"headers,omitempty"`  // {"X-CSRF-Token": "{csrf}"}, {"Cookie": "access={access_token}"}; a header that is fixed, for example an Origin, as well
 	Encoding string            `json:"encoding,omitempty"` // of Body: json (default) or form
 	Body     map[string]any    `json:"body,omitempty"`     // empty: none; of login: {"email": "{email}", "password": "{password}"}
-	Token    string            `json:"token,omitempty"`    // where refresh and logout carry the refresh token: cookie (default), or body, which names {refresh_token} in Body, Query or Headers
-	Bearer   bool              `json:"bearer,omitempty"`   // refresh and logout also send the access token as Authorization: Bearer
-	Refused  []int             `json:"refused,omitempty"`  // statuses of a refused token or password; default 401
+
+	Token  string `json:"token,omitempty"`  // of refresh and logout: what carries the refresh token: cookie, body, header, query or none; default: where {refresh_token} stands, else the cookie, if there is one
+	Bearer bool   `json:"bearer,omitempty"` // of refresh and logout: the access token goes along as Authorization: Bearer; me sends it so unless {access_token} stands elsewhere
+
+	OK        []int    `json:"ok,omitempty"`         // statuses of a success; default any 2xx, of a first call any 3xx too: [302]
+	Refused   []int    `json:"refused,omitempty"`    // statuses of a refused token or password; default 401
+	RefusedIs []string `json:"refused_is,omitempty"` // and what answer.refused_at then holds, one of: ["invalid_grant"]
+	Missing   []int    `json:"missing,omitempty"`    // of refresh: statuses of a request without a token; default: as refused
+
+	Words map[string]Word `json:"words,omitempty"` // what the answer brings for later calls; of refresh: default those of login, where they come: {"csrf": {"from": "cookie:csrf_token"}}
 }
 
-// Answer is where the target's answers hold what. The places are JSON pointers (RFC 6901).
+// Word is a value that an answer brings and a later call sends back.
+type Word struct {
+	From  string `json:"from"`            // a place: "/session/handle", "header:X-CSRF-Token", "cookie:csrf_token", "location:code" (a parameter of the redirect) or "body" (its text)
+	Match string `json:"match,omitempty"` // a regular expression on what stands there; the first group is the value: "name=\"csrf\" value=\"([^\"]+)\""
+}
+
+// Answer is where the target's answers hold what. A place is a JSON pointer (RFC 6901), header:NAME, or cookie:NAME.
 type Answer struct {
-	AccessToken      string `json:"access_token,omitempty"`       // default /access_token
-	RefreshToken     string `json:"refresh_token,omitempty"`      // default: a cookie
-	Cookie           string `json:"cookie,omitempty"`             // its name; default: the one with refresh in its name, or the only one
-	TokenType        string `json:"token_type,omitempty"`         // default /token_type; "-": there is none
-	ExpiresIn        string `json:"expires_in,omitempty"`         // default /expires_in; "-": there is none
-	Unit             string `json:"unit,omitempty"`               // of lifetimes: s (default) or ms
-	RefreshExpiresIn string `json:"refresh_expires_in,omitempty"` // where the refresh token's lifetime is stated, if not by its cookie or its own exp
-	SuccessAt        string `json:"success_at,omitempty"`         // a 2xx is a success only if this place …
-	SuccessIs        string `json:"success_is,omitempty"`         // … holds this value; for servers that always answer 200
+	AccessToken      string   `json:"access_token,omitempty"`       // default /access_token; header:Authorization is read without its Bearer
+	RefreshToken     string   `json:"refresh_token,omitempty"`      // a JSON pointer or header:NAME; default: a cookie
+	Cookie           string   `json:"cookie,omitempty"`             // the refresh cookie's name; default: the one with refresh in its name, or the only one
+	Companions       []string `json:"companions,omitempty"`         // cookies of the same answers that go along with the refresh token: ["session.sig"]; ["*"]: all that were set
+	TokenType        string   `json:"token_type,omitempty"`         // default /token_type; "-": there is none
+	ExpiresIn        string   `json:"expires_in,omitempty"`         // the access token's lifetime; default /expires_in; "-": there is none
+	Unit             string   `json:"unit,omitempty"`               // of lifetimes: s (default), ms, or absolute: the moment, as seconds or milliseconds since 1970 or as RFC 3339 text
+	RefreshExpiresIn string   `json:"refresh_expires_in,omitempty"` // where the refresh token's lifetime is stated, if not by its cookie or its own exp
+	RefreshUnit      string   `json:"refresh_unit,omitempty"`       // of RefreshExpiresIn; default: Unit
+	SuccessAt        string   `json:"success_at,omitempty"`         // a status of success is one only if this place …
+	SuccessIs        string   `json:"success_is,omitempty"`         // … holds this value; for servers that always answer 200
+	RefusedAt        string   `json:"refused_at,omitempty"`         // where a refusal states its code, for refused_is: "/error"
+}
+
+// choices are the values that a member may have; nil: any. The schema says the same.
+func choices(member string) []string {
+	switch member {
+	case "method":
+		return []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	case "encoding":
+		return []string{"json", "form"}
+	case "token":
+		return []string{"cookie", "body", "header", "query", "none"}
+	case "unit", "refresh_unit":
+		return []string{"s", "ms", "absolute"}
+	}
+	return nil
 }
 
 //go:embed profiles/*.json
@@ -82,202 +114,6 @@ func Preset(name string) (Profile, error) {
 	return ParseProfile(raw)
 }
 
-// ParseProfile reads a profile strictly, and fills in the kit's contract where it says nothing. An error names line and column.
-func ParseProfile(raw []byte) (Profile, error) {
-	var p Profile
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return Profile{}, profileError(raw, d.InputOffset(), err)
-	}
-	if d.More() {
-		return Profile{}, profileError(raw, d.InputOffset(), errors.New("there is more behind the profile's end"))
-	}
-	return p.complete()
-}
-
-func profileError(raw []byte, offset int64, err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	text := err.Error()
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.Offset - 1 // it has read the character that is wrong
-	case errors.As(err, &kind):
-		offset, text = kind.Offset, fmt.Sprintf("%s must be a %s, not a %s", kind.Field, kind.Type, kind.Value)
-	case strings.HasPrefix(text, "json: unknown field "):
-		key := strings.Trim(strings.TrimPrefix(text, "json: unknown field "), `"`)
-		if i := bytes.Index(raw, []byte(`"`+key+`"`)); i >= 0 {
-			offset = int64(i) + 1
-		}
-		text = fmt.Sprintf("unknown key %q; nearest: %s", key, nearestOf(key, profileKeys))
-	}
-	before := string(raw[:min(max(offset, 0), int64(len(raw)))])
-	line := strings.Count(before, "\n") + 1
-	column := len(before) - strings.LastIndexByte(before, '\n')
-	return fmt.Errorf("profile, line %d, column %d: %s", line, column, strings.TrimPrefix(text, "json: "))
-}
-
-var profileKeys = []string{
-	"$schema", "name", "about", "login", "refresh", "logout", "me", "answer", "storage", "method", "path", "query", "headers", "encoding", "body", "token", "bearer", "refused",
-	"access_token", "refresh_token", "cookie", "token_type", "expires_in", "unit", "refresh_expires_in", "success_at", "success_is",
-	"policy", "rotation", "grace_seconds", "grace_answer", "reuse", "lifetime", "access",
-}
-
-func nearestOf(word string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return distance(word, a) - distance(word, b) })
-}
-
-// complete fills in the kit's contract and says everything that is wrong.
-func (p Profile) complete() (Profile, error) {
-	var wrong []string
-	defaults := map[*string]string{
-		&p.Login.Path: "/auth/login", &p.Refresh.Path: "/auth/refresh", &p.Logout.Path: "/auth/logout", &p.Me.Path: "/me",
-		&p.Login.Method: http.MethodPost, &p.Refresh.Method: http.MethodPost, &p.Logout.Method: http.MethodPost, &p.Me.Method: http.MethodGet,
-		&p.Refresh.Token: "cookie", &p.Logout.Token: "cookie",
-		&p.Answer.AccessToken: "/access_token", &p.Answer.TokenType: "/token_type", &p.Answer.ExpiresIn: "/expires_in", &p.Answer.Unit: "s",
-	}
-	for field, value := range defaults {
-		if *field == "" {
-			*field = value
-		}
-	}
-	if p.Login.Body == nil {
-		p.Login.Body = map[string]any{"email": "{email}", "password": "{password}"}
-	}
-	for name, c := range map[string]*Call{"login": &p.Login, "refresh": &p.Refresh, "logout": &p.Logout, "me": &p.Me} {
-		if c.Encoding == "" {
-			c.Encoding = "json"
-		}
-		if len(c.Refused) == 0 {
-			c.Refused = []int{http.StatusUnauthorized}
-		}
-		wrong = append(wrong, c.wrong(name)...)
-	}
-	for place, at := range map[string]string{"access_token": p.Answer.AccessToken, "refresh_token": p.Answer.RefreshToken, "success_at": p.Answer.SuccessAt, "refresh_expires_in": p.Answer.RefreshExpiresIn} {
-		if at != "" && !strings.HasPrefix(at, "/") {
-			wrong = append(wrong, fmt.Sprintf("answer.%s is %q; a place is a JSON pointer such as /data/%s", place, at, place))
-		}
-	}
-	wrong = append(wrong, p.Policy.complete()...)
-	if p.Storage != "" && p.Storage != StorageSHA256 {
-		wrong = append(wrong, fmt.Sprintf("storage is %q; want sha256, or nothing where the database holds something else of a token", p.Storage))
-	}
-	if p.Answer.Unit != "s" && p.Answer.Unit != "ms" {
-		wrong = append(wrong, fmt.Sprintf("answer.unit is %q; want s or ms", p.Answer.Unit))
-	}
-	if (p.Answer.RefreshToken != "") != (p.Refresh.Token == "body") {
-		wrong = append(wrong, `answer.refresh_token and refresh.token "body" go together: the token is either in bodies or in a cookie`)
-	}
-	if wrong != nil {
-		slices.Sort(wrong)
-		return p, fmt.Errorf("profile: %s", strings.Join(wrong, "\n  "))
-	}
-	return p, nil
-}
-
-func (c Call) wrong(name string) []string {
-	var wrong []string
-	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, c.Method) {
-		wrong = append(wrong, fmt.Sprintf("%s.method is %q; want GET, POST, PUT, PATCH or DELETE", name, c.Method))
-	}
-	if c.Encoding != "json" && c.Encoding != "form" {
-		wrong = append(wrong, fmt.Sprintf("%s.encoding is %q; want json or form", name, c.Encoding))
-	}
-	if !strings.HasPrefix(c.Path, "/") && (name != "me" || c.Path != "-") {
-		wrong = append(wrong, fmt.Sprintf("%s.path is %q; want a path that begins with /", name, c.Path))
-	}
-	if name != "refresh" && name != "logout" {
-		return wrong
-	}
-	template := fmt.Sprint(c.Body, c.Query, c.Headers)
-	switch {
-	case c.Token != "cookie" && c.Token != "body":
-		wrong = append(wrong, fmt.Sprintf("%s.token is %q; want cookie or body", name, c.Token))
-	case c.Token == "body" && !strings.Contains(template, "{refresh_token}"):
-		wrong = append(wrong, fmt.Sprintf(`%s.token is body, but neither body, query nor headers of %s say where: for example "body": {"refresh_token": "{refresh_token}"}`, name, name))
-	}
-	return wrong
-}
-
-// fill makes the request of a call out of the profile, with values for its words.
-func (c Call) fill(e *exchange, values map[string]string) {
-	word := func(s string) string {
-		for name, v := range values {
-			s = strings.ReplaceAll(s, "{"+name+"}", v)
-		}
-		return s
-	}
-	e.method, e.path = c.Method, c.Path
-	query := url.Values{}
-	for k, v := range c.Query {
-		query.Set(k, word(v))
-	}
-	if len(query) > 0 {
-		e.path += "?" + query.Encode()
-	}
-	for k, v := range c.Headers {
-		e.header.Set(k, word(v))
-	}
-	if len(c.Body) == 0 {
-		return
-	}
-	if c.Encoding == "form" {
-		form := url.Values{}
-		for k, v := range c.Body {
-			form.Set(k, word(fmt.Sprint(v)))
-		}
-		e.body = form.Encode()
-		e.header.Set("Content-Type", "application/x-www-form-urlencoded")
-		return
-	}
-	e.body = jsonText(fillJSON(c.Body, word))
-	e.header.Set("Content-Type", "application/json")
-}
-
-func fillJSON(v any, word func(string) string) any {
-	switch v := v.(type) {
-	case string:
-		return word(v)
-	case map[string]any:
-		m := map[string]any{}
-		for k, item := range v {
-			m[k] = fillJSON(item, word)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			list[i] = fillJSON(item, word)
-		}
-		return list
-	}
-	return v
-}
-
-func jsonText(v any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // it was decoded from JSON
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// at follows a JSON pointer (RFC 6901) through objects.
-func at(doc map[string]any, pointer string) any {
-	var v any = doc
-	for _, key := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = m[strings.NewReplacer("~1", "/", "~0", "~").Replace(key)]
-	}
-	return v
-}
-
 // inCookie: the refresh token travels in a cookie.
 func (p Profile) inCookie() bool { return p.Answer.RefreshToken == "" }
 
@@ -286,3 +122,56 @@ func (p Profile) hasMe() bool { return p.Me.Path != "-" }
 
 // folder is the path that the refresh cookie should be confined to.
 func (p Profile) folder() string { return path.Dir(p.Refresh.Path) }
+
+// given: the profile has the call at all.
+func (c Call) given() bool { return c.Command != "" || c.Path != "" }
+
+// needsAccess: the call sends an access token along.
+func (c Call) needsAccess() bool { return c.Bearer || c.names("access_token") }
+
+// authorizes: the call has an Authorization of its own, be it the access token or something else.
+func (c Call) authorizes() bool {
+	for name := range c.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			return true
+		}
+	}
+	return c.needsAccess()
+}
+
+// hide keeps fixed secrets of the profile, a client's for example, out of reports.
+func (p Profile) hide(s *secrets) {
+	for _, c := range p.calls() {
+		fixed := map[string]string{}
+		maps.Copy(fixed, c.Headers)
+		maps.Copy(fixed, c.Query)
+		for name, v := range c.Body {
+			fixed[name], _ = v.(string)
+		}
+		for name, value := range fixed {
+			lower := strings.ToLower(name)
+			secret := lower == "authorization" || strings.Contains(lower, "key") || strings.Contains(lower, "secret") || strings.Contains(lower, "password")
+			if secret && !wordPattern.MatchString(value) {
+				s.hideLong(value, name)
+			}
+		}
+	}
+}
+
+// lacks says why a story with these needs cannot be judged on this shape; "": it can.
+func (p Profile) lacks(n Need) string {
+	login := p.Login
+	switch {
+	case n&NeedCookie != 0 && !p.inCookie():
+		return "the refresh token does not travel in a cookie"
+	case n&(NeedPassword|NeedJSON|NeedLogin) != 0 && login.Command != "":
+		return "the login is a command, so what it sends cannot be varied, and what is answered cannot be seen"
+	case n&NeedPassword != 0 && !login.names("password") && !namedIn(login.First, "password"):
+		return "the profile's login carries no password"
+	case n&NeedJSON != 0 && login.Encoding != "json":
+		return "the login is not JSON"
+	case n&NeedJSON != 0 && (len(login.named("body")) == 0 || login.bodyNamesOthers("email", "password") || namedIn(login.First, "password")):
+		return "the login's body is not that of an e-mail and a password alone, so it cannot be replaced"
+	}
+	return ""
+}

@@ -22,6 +22,7 @@ func (s *Scene) race(exchanges ...*exchange) (arrived []*exchange, spread time.D
 	conns := make([]net.Conn, len(exchanges))
 	last := make([]byte, len(exchanges))
 	for i, e := range exchanges {
+		s.Given("a login failed before it could be raced", e, !e.done)
 		s.prepare(e)
 		e.race = s.run.races
 		wire := s.target.client.wire(e)

@@ -115,19 +115,13 @@ func TestScriptsReproduce(t *testing.T) {
 
 // The same at servers of other shapes: tokens in JSON bodies or forms, under other names, other methods and statuses.
 func TestScriptsOfOtherShapes(t *testing.T) {
-	for name, sh := range shapes() {
+	for name, sh := range cookielessShapes() {
 		for _, fault := range []string{"reuse-plain-401", "logout-server-noop", "login-password-inexact/case"} {
 			t.Run(name+" "+fault, func(t *testing.T) {
 				t.Parallel()
-				wrong, right := scripted(t, sh.handler, fault), scripted(t, sh.handler)
-				o := conformance.Options{Target: wrong, Run: []string{"reuse.revokes-family", "logout.ends", "login.odd-passwords"}, Patience: time.Nanosecond}
-				var err error
-				if strings.HasPrefix(sh.profile, "{") {
-					o.Profile, err = conformance.ParseProfile([]byte(sh.profile))
-				} else {
-					o.Profile, err = conformance.Preset(sh.profile)
-				}
-				require.NoError(t, err)
+				handler := func(inner http.Handler) http.Handler { return sh.handler(inner, time.Now) }
+				wrong, right := scripted(t, handler, fault), scripted(t, handler)
+				o := conformance.Options{Target: wrong, Profile: sh.load(t), Run: []string{"reuse.revokes-family", "logout.ends", "login.odd-passwords"}, Patience: time.Nanosecond}
 				rep, err := conformance.Run(t.Context(), o)
 				require.NoError(t, err)
 				play(t, rep, wrong, right)

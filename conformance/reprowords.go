@@ -145,17 +145,17 @@ func (w *words) in(text string) []*secret {
 	return found
 }
 
-// place is where in a request a text stands, which decides how a value is spelled there.
-type place int
+// spot is where in a request a text stands, which decides how a value is spelled there.
+type spot int
 
 const (
-	inHeader place = iota
+	inHeader spot = iota
 	inForm
 	inJSON
 )
 
 // shell is the text as one word of the shell.
-func (w *words) shell(text string, where place) string {
+func (w *words) shell(text string, where spot) string {
 	text = w.marks.Replace(text)
 	places := marked.FindAllStringSubmatchIndex(text, -1)
 	if places == nil && !longRun(text) {
@@ -174,7 +174,7 @@ func (w *words) shell(text string, where place) string {
 }
 
 // spelled is the secret within double quotes; next is what follows it.
-func (s *secret) spelled(where place, mark, next string) string {
+func (s *secret) spelled(where spot, mark, next string) string {
 	switch {
 	case where == inForm && (s.password || mark == markForm):
 		return `$(form_text "` + s.shell + `")`

@@ -14,18 +14,20 @@ func (o Options) Check() error {
 	return err
 }
 
-// Request makes the call's request to the target at base as a run makes it, with values for the words of its templates. The cookie of
-// a call that carries one is the caller's to add.
-func (c Call) Request(ctx context.Context, base *url.URL, values map[string]string) (*http.Request, error) {
-	e := &exchange{header: http.Header{}}
-	c.fill(e, values)
+// Request makes the call's request to the target at base as a run makes it, with values for the words of its templates; what names a word
+// without a value is left out. The cookie of a call that carries one is the caller's to add.
+func (c Call) Request(ctx context.Context, base *url.URL, words map[string]string) (*http.Request, error) {
+	e, v := &exchange{header: http.Header{}}, values{}
+	for name, value := range words {
+		if name != "access_token" || value != "" {
+			v[name] = value
+		}
+	}
+	c.fill(e, v)
 	req, err := http.NewRequestWithContext(ctx, e.method, (&client{base: base}).url(e.path).String(), strings.NewReader(e.body))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", c.Method, c.Path, err)
 	}
 	req.Header = e.header
-	if access := values["access_token"]; c.Bearer && access != "" {
-		req.Header.Set("Authorization", "Bearer "+access)
-	}
 	return req, nil
 }

@@ -82,6 +82,8 @@ const (
 	NeedRestart                   // a way to restart the target (-restart)
 	NeedReplicas                  // several instances of the target (-target, repeated)
 	NeedLogs                      // the files that the target logs to (-logs)
+	NeedLogin                     // a login that is a request, not a command
+	NeedPassword                  // and that carries a password
 )
 
 // Scenarios returns the catalogue in teaching order.

@@ -55,8 +55,15 @@ func (s *Scene) send(e *exchange) *exchange {
 	if s.ctx.Err() != nil {
 		s.stop(Inconclusive, "stopped: %v", context.Cause(s.ctx))
 	}
+	if e.done {
+		return e // a login that failed before its last call
+	}
 	s.prepare(e)
-	s.target.client.do(s.ctx, e)
+	if e.command != nil {
+		e.command(s.ctx, e)
+	} else {
+		s.target.client.do(s.ctx, e)
+	}
 	s.learn(e)
 	return e
 }
@@ -85,9 +92,14 @@ func (s *Scene) number(e *exchange) {
 func (s *Scene) learn(e *exchange) {
 	s.run.exchanges++
 	s.number(e)
-	e.at = s.run.clock.now()
+	e.at, e.moved, e.done = s.run.clock.now(), s.run.clock.offset > 0, true
 	access, refresh := s.target.read(e)
-	if e.password && e.err == nil && (e.status == http.StatusOK || slices.Contains(s.target.profile.Login.Refused, e.status)) {
+	for _, c := range e.cookies {
+		if s.target.companion(c) {
+			s.run.secrets.hideLong(c.Value, c.Name)
+		}
+	}
+	if e.password && s.target.checked(e) {
 		s.run.passwordChecks++
 	}
 	proof := refresh // of a refresh that did its work: a token that the run has not seen before
@@ -105,6 +117,26 @@ func (s *Scene) learn(e *exchange) {
 			t.from = e.replica
 		}
 	}
+	s.unpack(e)
+}
+
+// unpack keeps what came along with a refresh token. An answer with an access token alone belongs to the token that was presented.
+func (s *Scene) unpack(e *exchange) {
+	owner, old := e.refresh, (*luggage)(nil)
+	if e.presented != nil {
+		old = e.presented.luggage
+	}
+	if owner == nil && e.call == "refresh" && e.accepted() {
+		owner = e.presented
+	}
+	if owner == nil {
+		return
+	}
+	owner.luggage = s.target.pack(old, e)
+	for name, value := range owner.luggage.words {
+		s.run.secrets.hideLong(value, name)
+	}
+	s.target.last = owner.luggage
 }
 
 // record keeps the outcome of a check. A check that failed once stays failed.
@@ -230,6 +262,12 @@ func (s *Scene) explain(slug, text string) {
 	}
 }
 
+// unjudged ends a story that the profile leaves nothing of.
+func (s *Scene) unjudged(why string) {
+	s.Control()
+	s.Note("%s", why)
+}
+
 // Skip records that a check cannot be judged here, and why.
 func (s *Scene) Skip(slug, why string) { s.record(slug, NotJudged, nil, "", why) }
 
@@ -268,7 +306,7 @@ func (s *Scene) finish() {
 		}
 		r := &CheckResult{ID: id, Text: c.Text, Level: s.scenario.level(c), Verdict: Inconclusive, Got: "not reached"}
 		failed := slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.Verdict == Fail })
-		if s.verdict < Inconclusive && !failed { // a warning ends no story
+		if s.verdict < Inconclusive && (!failed || s.scenario.Observe != nil) { // a warning ends no story, and nothing an observer
 			r.Verdict, r.Got = NotJudged, "nothing to judge it by"
 			if c.Seen != "" {
 				r.Got = "is seen only " + c.Seen

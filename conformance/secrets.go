@@ -22,6 +22,8 @@ type token struct {
 	spent  bool // a refresh token that was rotated
 	replay bool // and then presented again
 	from   int  // the replica that gave it out; 0: there are none
+
+	luggage *luggage // what came along
 }
 
 // pseudonym names the token uniquely in the run: ‹#3.R1›. [aliases] turns the family's number into a letter of the story.
@@ -112,6 +114,13 @@ func asciiOnly(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// hideLong hides a value that is long enough to be a secret.
+func (s *secrets) hideLong(value, name string) {
+	if len(value) >= 8 {
+		s.hide(value, "‹"+name+"›")
+	}
 }
 
 func (s *secrets) learn(t token) *token {

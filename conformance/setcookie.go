@@ -134,10 +134,15 @@ func (j *jar) store(u *url.URL, c setCookie, now time.Time) {
 	if d, ok := c.life(now); ok {
 		n.expires = now.Add(d)
 	}
+	j.put(n, now)
+}
+
+// put stores a cookie, or drops the one that it deletes.
+func (j *jar) put(n jarCookie, now time.Time) {
 	j.cookies = slices.DeleteFunc(j.cookies, func(o jarCookie) bool {
 		return o.Name == n.Name && o.path == n.path && o.host == n.host && o.hostOnly == n.hostOnly
 	})
-	if !c.deletes(now) {
+	if !n.deletes(now) {
 		j.cookies = append(j.cookies, n)
 	}
 }

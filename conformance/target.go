@@ -1,9 +1,9 @@
 package conformance
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,19 +27,14 @@ type target struct {
 	accessLife     time.Duration // learned; 0: unknown
 	refreshLife    time.Duration
 
-	stranger *Actor // another user's session, for controls
+	last     *luggage // what came with the newest refresh token
+	stranger *Actor   // another user's session, for controls
 	spares   []*Actor
 }
 
-// isRefreshCookie tells the refresh cookie from others; before the name is learned, by what it looks like.
+// isRefreshCookie tells the refresh cookie from others.
 func (t *target) isRefreshCookie(c setCookie) bool {
-	if !t.profile.inCookie() {
-		return false
-	}
-	if t.cookieName != "" {
-		return c.Name == t.cookieName
-	}
-	return strings.Contains(strings.ToLower(c.Name), "refresh")
+	return t.profile.inCookie() && c.Name == t.cookieName
 }
 
 func (t *target) cookiePair(value string) string { return t.cookieName + "=" + value }
@@ -51,40 +46,84 @@ func (t *target) call(name string) Call {
 
 // read takes out of an answer what the profile says that it holds: whether it is a success, its tokens as text, and the lifetime.
 func (t *target) read(e *exchange) (access, refresh string) {
-	a := t.profile.Answer
-	e.ok = e.err == nil && e.status >= 200 && e.status <= 299 && (a.SuccessAt == "" || e.call == "raw" || fmt.Sprint(at(e.json, a.SuccessAt)) == a.SuccessIs)
-	access, _ = at(e.json, a.AccessToken).(string)
-	if t.profile.inCookie() {
-		for _, c := range e.cookies {
-			if t.isRefreshCookie(c) && c.Value != "" && !c.deletes(e.now()) {
-				refresh = c.Value
-			}
-		}
-	} else {
-		refresh, _ = at(e.json, a.RefreshToken).(string)
+	a, c := t.profile.Answer, t.call(e.call)
+	if e.step != nil {
+		c = *e.step
 	}
-	if n, ok := at(e.json, a.ExpiresIn).(json.Number); ok {
-		i, err := n.Int64()
-		e.expires, e.stated = i, err == nil && i > 0
-		if a.Unit == "ms" {
-			e.expires /= 1000
-		}
+	e.ok = e.err == nil && c.succeeds(e)
+	if e.step != nil {
+		return "", ""
+	}
+	if a.SuccessAt != "" && e.call != "raw" {
+		e.ok = e.ok && fmt.Sprint(e.find(a.SuccessAt)) == a.SuccessIs
+	}
+	e.named = !e.ok && t.refuses(c, e)
+	access = e.textAt(a.AccessToken)
+	if t.profile.inCookie() {
+		refresh = t.cookieToken(e)
+	} else {
+		refresh = e.textAt(a.RefreshToken)
+	}
+	if d, ok := e.lifetime(a.ExpiresIn, a.Unit); ok {
+		e.expires, e.stated = int64(d/time.Second), d > 0
 	}
 	return access, refresh
 }
 
-// life is how long the refresh token of an answer lives, by its cookie, the profile's place, or its own exp.
+// cookieToken is the refresh token that an answer sets as a cookie; before the cookie's name is learned, by what it looks like.
+func (t *target) cookieToken(e *exchange) (value string) {
+	if t.cookieName == "" {
+		c, _ := refreshCookie(e)
+		return c.Value
+	}
+	for _, c := range e.cookies {
+		if t.isRefreshCookie(c) && c.Value != "" && !c.deletes(e.now()) {
+			value = c.Value
+		}
+	}
+	return value
+}
+
+// succeeds: the answer has a status of a success.
+func (c Call) succeeds(e *exchange) bool {
+	if c.OK != nil {
+		return slices.Contains(c.OK, e.status)
+	}
+	most := http.StatusMultipleChoices
+	if e.call == "step" {
+		most = http.StatusBadRequest
+	}
+	return e.status >= http.StatusOK && e.status < most
+}
+
+// refuses: the answer has a status, and a code where there are codes, that the profile names for a refusal of the call.
+func (t *target) refuses(c Call, e *exchange) bool {
+	if e.err != nil || !slices.Contains(c.Refused, e.status) {
+		return false
+	}
+	return len(c.RefusedIs) == 0 || slices.Contains(c.RefusedIs, fmt.Sprint(e.find(t.profile.Answer.RefusedAt)))
+}
+
+// checked: the target has compared a password for this answer, as far as it shows. A 400 for an odd body says that it was not read, where no
+// code says more.
+func (t *target) checked(e *exchange) bool {
+	login := t.profile.Login
+	unread := e.odd && e.status == http.StatusBadRequest && login.RefusedIs == nil
+	return e.command != nil || e.err == nil && (e.ok || t.refuses(login, e) && !unread)
+}
+
+// life is how long the refresh token of an answer lives, by the profile's place, its cookie, or its own exp.
 func (t *target) life(e *exchange) (time.Duration, bool) {
+	if a := t.profile.Answer; a.RefreshExpiresIn != "" {
+		unit := a.RefreshUnit
+		setDefault(&unit, a.Unit)
+		return e.lifetime(a.RefreshExpiresIn, unit)
+	}
 	if t.profile.inCookie() {
 		for _, c := range e.cookie(t.cookieName) {
 			return c.life(e.now())
 		}
 		return 0, false
-	}
-	if n, ok := at(e.json, t.profile.Answer.RefreshExpiresIn).(json.Number); ok {
-		i, err := n.Int64()
-		unit := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond}[t.profile.Answer.Unit]
-		return time.Duration(i) * unit, err == nil
 	}
 	if e.refresh == nil {
 		return 0, false

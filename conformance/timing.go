@@ -10,7 +10,7 @@ const timingPairs = 12
 
 func loginTiming() Scenario {
 	return Scenario{
-		ID: "login.timing", Title: "An unknown user takes as long to refuse as a wrong password", Level: Must, Stage: 1, Needs: NeedSlow,
+		ID: "login.timing", Title: "An unknown user takes as long to refuse as a wrong password", Level: Must, Stage: 1, Needs: NeedSlow | NeedPassword,
 		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "6.3.8"), motivatedBy("the kit's contract", "in like time")},
 		Why:  "whoever is refused at once has no account: a list of addresses becomes a list of customers",
 		Hint: "compare with a dummy hash of the same cost when there is no such user, or the user is disabled",

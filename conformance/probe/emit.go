@@ -14,16 +14,13 @@ import (
 // schema is what editors complete a profile by.
 const schema = "https://raw.githubusercontent.com/jwt-toy/jwt-toy/main/conformance/profile.schema.json"
 
-// places writes down where the tokens stand, or says that a profile cannot.
-func (p *prober) places() error {
+// places writes down where the tokens stand.
+func (p *prober) places() {
 	a := &p.profile.Answer
-	if p.accessWhere.kind != "body" {
-		return fmt.Errorf("%w: the access token comes in %s, and a profile can only name a place in a JSON body", ErrNotFound, p.accessWhere)
-	}
-	a.AccessToken = p.accessWhere.name
+	a.AccessToken = spelled(p.accessWhere)
 	switch p.refreshWhere.kind {
-	case "body":
-		a.RefreshToken = p.refreshWhere.name
+	case "body", "header":
+		a.RefreshToken = spelled(p.refreshWhere)
 	case "cookie":
 		a.Cookie = p.refreshWhere.name
 		named := 0
@@ -35,17 +32,20 @@ func (p *prober) places() error {
 		if named == 1 && strings.Contains(strings.ToLower(a.Cookie), "refresh") {
 			a.Cookie = "" // the run finds it by itself
 		}
-	default:
-		return fmt.Errorf("%w: the refresh token comes in %s, and a profile can only name a cookie or a place in a JSON body", ErrNotFound, p.refreshWhere)
 	}
-	return nil
+}
+
+// spelled is a place as profiles have it.
+func spelled(w place) string {
+	if w.kind == "body" {
+		return w.name
+	}
+	return w.kind + ":" + w.name
 }
 
 // emit writes the profile: what differs from the kit's contract, and nothing else.
 func (p *prober) emit() ([]byte, conformance.Profile, error) {
-	if err := p.places(); err != nil {
-		return nil, conformance.Profile{}, err
-	}
+	p.places()
 	kit, err := conformance.ParseProfile([]byte("{}"))
 	if err != nil {
 		return nil, kit, err

@@ -142,7 +142,9 @@ func (p *prober) like(c conformance.Call) conformance.Call {
 			c.Query = map[string]string{k: v}
 		}
 	}
-	c.Token = refresh.Token
+	if c.Token = refresh.Token; c.Token != "cookie" {
+		c.Token = carrier(c)
+	}
 	return c
 }
 
@@ -150,7 +152,7 @@ func (p *prober) logoutSpellings(c candidate) []conformance.Call {
 	bearer := func(c conformance.Call) conformance.Call { c.Bearer = true; return c }
 	like := p.like(c.call)
 	list := append(p.declared(c), like, bearer(like))
-	if p.profile.Refresh.Token == "body" && c.call.Method != http.MethodGet {
+	if p.profile.Refresh.Token != "cookie" && c.call.Method != http.MethodGet {
 		revoke := p.carrying(c.call, "form", map[string]any{"token": "{refresh_token}", "token_type_hint": "refresh_token"}) // RFC 7009
 		list = append(list, revoke)
 		for _, key := range []string{"refresh_token", "refreshToken", "refresh", "token"} {

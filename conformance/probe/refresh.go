@@ -247,8 +247,21 @@ func (p *prober) declared(c candidate) []conformance.Call {
 		return nil
 	}
 	call := p.with(c.call, c.call.Encoding, c.call.Body)
-	call.Token = "body"
+	call.Token = carrier(call)
 	return []conformance.Call{call}
+}
+
+// carrier is what carries the refresh token, where that is no cookie.
+func carrier(c conformance.Call) string {
+	for _, part := range []struct {
+		name string
+		text any
+	}{{"body", c.Body}, {"header", c.Headers}, {"query", c.Query}} {
+		if strings.Contains(fmt.Sprint(part.text), "{refresh_token}") {
+			return part.name
+		}
+	}
+	return "none"
 }
 
 func (p *prober) carrying(c conformance.Call, encoding string, body map[string]any) conformance.Call {
@@ -275,8 +288,9 @@ func (p *prober) cookieSpellings(c conformance.Call) []conformance.Call {
 }
 
 func (p *prober) headerSpellings(c conformance.Call) []conformance.Call {
-	c.Body, c.Encoding, c.Token = nil, "", "body"
+	c.Body, c.Encoding, c.Token = nil, "", "header"
 	query := c
+	query.Token = "query"
 	query.Query = map[string]string{"refresh_token": "{refresh_token}"}
 	return []conformance.Call{withHeader(c, "Authorization", "Bearer {refresh_token}"), withHeader(c, "X-Refresh-Token", "{refresh_token}"), query}
 }

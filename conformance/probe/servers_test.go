@@ -246,8 +246,8 @@ components:
 			},
 			profile: `{
 				"login": {"path": "/api/v1/login/access-token", "encoding": "form", "body": {"username": "{email}", "password": "{password}"}, "refused": [400]},
-				"refresh": {"path": "/api/v1/login/refresh", "headers": {"Authorization": "Bearer {refresh_token}"}, "token": "body"},
-				"logout": {"method": "DELETE", "path": "/api/v1/logout", "headers": {"Authorization": "Bearer {refresh_token}"}, "token": "body"},
+				"refresh": {"path": "/api/v1/login/refresh", "headers": {"Authorization": "Bearer {refresh_token}"}, "token": "header"},
+				"logout": {"method": "DELETE", "path": "/api/v1/logout", "headers": {"Authorization": "Bearer {refresh_token}"}, "token": "header"},
 				"me": {"path": "/api/v1/users/me"},
 				"answer": {"refresh_token": "/refresh_token"}}`,
 			fails: []string{"*.cookie-only"}, // they put something else into Authorization
