@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/nulltarget"
 	"github.com/jwt-toy/jwt-toy/conformance/report"
 )
 
@@ -284,5 +285,58 @@ func TestUnjudgedStoriesNameTheFlag(t *testing.T) {
 		"access.confusion": "signed with a shared secret (HS256)", "access.signed (RS256)": "signed with a private key (RS256)",
 	} {
 		require.Contains(t, got[story], want, story)
+	}
+}
+
+// The hooks' stories judge what each dialect claims: a server that keeps its word passes them.
+func TestHooksInEveryDialect(t *testing.T) {
+	for _, d := range dialects {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = log.Close() })
+			s := healthy(t, faulty.Options{Dialect: d.does, Log: log})
+			rep, out := judge(t, conformance.Options{
+				Target: serve(t, s), Replicas: []string{serve(t, s.Replica())}, Logs: []string{log.Name()}, Profile: conformance.Profile{Policy: d.claims},
+				Admin: func(_ context.Context, a conformance.AdminAction) error {
+					return s.Admin(a.Action, a.Email, a.Password)
+				},
+				Restart: func(context.Context) error { s.Restart(); return nil },
+			}, "admin", "operations")
+			require.Equal(t, conformance.Pass, rep.Verdict, out)
+		})
+	}
+}
+
+// Servers that do nothing earn nothing by hooks that do nothing.
+func TestNullTargetsEarnNothingByHooks(t *testing.T) {
+	for _, target := range nulltarget.All() {
+		t.Run(target.Name, func(t *testing.T) {
+			t.Parallel()
+			url, stop, err := target.Start()
+			require.NoError(t, err)
+			t.Cleanup(stop)
+			log := filepath.Join(t.TempDir(), "log")
+			require.NoError(t, os.WriteFile(log, []byte("started\n"), 0o600))
+			o := conformance.Options{
+				Target: url, Replicas: []string{url}, RequestTimeout: 100 * time.Millisecond, RaceRounds: 1, Patience: time.Nanosecond, Logs: []string{log}, Run: []string{"admin", "operations"},
+				Admin: func(context.Context, conformance.AdminAction) error { return nil },
+				Restart: func(context.Context) error {
+					return os.WriteFile(log, []byte("POST /auth/refresh, started again\n"), 0o600)
+				},
+			}
+			rep, err := conformance.Run(t.Context(), o)
+			if err != nil {
+				require.ErrorIs(t, err, conformance.ErrUnavailable)
+				rep, err = conformance.Run(t.Context(), conformance.SkipPreflight(o))
+				require.NoError(t, err)
+			}
+			for _, s := range rep.Stories {
+				for _, c := range s.Checks {
+					require.False(t, c.Level == conformance.Must && c.Verdict == conformance.Pass, c.ID)
+				}
+			}
+		})
 	}
 }

@@ -37,8 +37,8 @@ type keySet struct {
 // parseKeys reads a JSON Web Key Set (RFC 7517), a single key of one, or public keys and certificates in PEM. Kinds of keys that sign no
 // JWT are passed over.
 func parseKeys(raw []byte) (keySet, error) {
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("-----BEGIN ")) {
-		return parsePEM(raw)
+	if text := bytes.TrimSpace(raw); bytes.HasPrefix(text, []byte("-----BEGIN ")) {
+		return parsePEM(text)
 	}
 	var doc struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(raw, &doc); err != nil {

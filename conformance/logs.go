@@ -137,7 +137,7 @@ func (l *logs) note(text string) {
 
 // Waits for logs that are written a little after the answer.
 const (
-	quietLog = 200 * time.Millisecond
+	quietLog = 100 * time.Millisecond
 	longLog  = 3 * time.Second
 )
 

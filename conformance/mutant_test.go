@@ -312,7 +312,7 @@ func mutants() []mutant {
 		{check: "access.required/garbage", wrap: opens(func(h hop) bool { return h.bearer() == "garbage" })},
 		{check: "access.required/empty", wrap: opens(func(h hop) bool { return strings.TrimSpace(h.r.Header.Get("Authorization")) == "Bearer" })},
 		{check: "access.required/basic", wrap: opens(func(h hop) bool { return strings.HasPrefix(h.r.Header.Get("Authorization"), "Basic ey") })},
-		{check: "access.forged/genuine", wrap: onlyOnce()},
+		{check: "access.forged/genuine", wrap: onlyOnce("access.forged")},
 		{check: "access.forged/two-parts", wrap: opens(func(h hop) bool { return strings.Count(h.bearer(), ".") == 1 })},
 		{check: "access.forged/other-subject", wrap: in("access.forged", mePath, 0, func(h hop) {
 			if sub, ok := claimsOf(h.bearer())["sub"].(string); ok && len(sub) < 20 {
@@ -464,9 +464,9 @@ func mutants() []mutant {
 }
 
 // onlyOnce opens /me for each token of one story once.
-func onlyOnce() wrap {
+func onlyOnce(story string) wrap {
 	seen := map[string]bool{}
-	return in("access.forged", mePath, 0, func(h hop) {
+	return in(story, mePath, 0, func(h hop) {
 		if seen[h.bearer()] {
 			h.refuse(http.StatusUnauthorized)
 			return
@@ -511,7 +511,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 			killed[id] = true
 		}
 	}
-	for _, m := range mutants() {
+	for _, m := range append(mutants(), hookMutants()...) {
 		if m.wrap == nil && m.base == nil {
 			killed[m.check] = true
 			continue
@@ -553,13 +553,18 @@ var cannotFail = map[string]string{
 func wrapped(t *testing.T, m mutant) conformance.Options {
 	t.Helper()
 	c := &clock{}
-	s, err := faulty.New(faulty.Options{Faults: m.base, Dialect: m.does, Now: c.now, Secure: true, Window: 10 * time.Millisecond})
+	s, err := faulty.New(faulty.Options{Faults: m.base, Dialect: m.does, Now: c.now, Secure: true, Window: 10 * time.Millisecond, RS256: strings.HasPrefix(m.check, "access.confusion/")})
 	require.NoError(t, err)
 	srv := httptest.NewServer(m.wrap(s))
 	t.Cleanup(srv.Close)
 	return conformance.Options{
-		Outage: func(_ context.Context, begin bool) error { s.Outage(begin); return nil },
-		Target: srv.URL, JWTSecret: faulty.DemoSecret, Advance: c.advance, Production: true, RaceRounds: 1, Patience: time.Nanosecond,
+		JWKS: bytes.Replace(s.PublicKeys(), []byte(`{"kty"`), []byte(`{"x5c":["AAAA"],"kty"`), 1), // a certificate of no use, to be mistaken for a secret
+		Admin: func(_ context.Context, a conformance.AdminAction) error {
+			return s.Admin(a.Action, a.Email, a.Password)
+		},
+		Restart: func(context.Context) error { s.Restart(); return nil },
+		Outage:  func(_ context.Context, begin bool) error { s.Outage(begin); return nil },
+		Target:  srv.URL, JWTSecret: faulty.DemoSecret, Advance: c.advance, Production: true, RaceRounds: 1, Patience: time.Nanosecond,
 		Profile: conformance.Profile{Policy: m.says},
 	}
 }
