@@ -169,5 +169,6 @@ func (a *account) failed(how string, err error) {
 		return
 	}
 	s := a.scene
-	s.verdict, s.reason = max(s.verdict, Inconclusive), fmt.Sprintf("%s is %s: the admin hook failed (%v)", a.user.Email, how, err)
+	s.verdict = max(s.verdict, Inconclusive)
+	s.reason = strings.TrimPrefix(fmt.Sprintf("%s; %s is %s: the admin hook failed (%v)", s.reason, a.user.Email, how, err), "; ")
 }
