@@ -29,9 +29,12 @@ func (w *words) derive(s *secret, e *exchange) {
 		}
 		return
 	}
-	s.env = fmt.Sprintf("VALUE_%d", slices.Index(w.secrets, s))
+	s.env = fmt.Sprintf(askedFor+"%d", slices.Index(w.secrets, s))
 	s.shell = "$" + s.env
 }
+
+// askedFor begins the name of a value that the script asks for, since nothing that it has leads there.
+const askedFor = "VALUE_"
 
 // bases are the genuine values: passwords, and tokens from the newest on.
 func (w *words) bases() []*secret {

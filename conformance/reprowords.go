@@ -120,6 +120,12 @@ func (w *words) tokens(e *exchange) []*token {
 	return all
 }
 
+// unknown: the request carries a value that the script cannot make of what it has.
+func (w *words) unknown(e *exchange) bool {
+	w.tokens(e)
+	return slices.ContainsFunc(w.in(requestParts(e)), func(s *secret) bool { return strings.HasPrefix(s.env, askedFor) })
+}
+
 func requestParts(e *exchange) string {
 	if e.forged != nil {
 		return e.forged.of.value
