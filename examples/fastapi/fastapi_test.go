@@ -5,7 +5,6 @@
 package fastapi
 
 import (
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -16,68 +15,43 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/conformancetest"
+	"github.com/jwt-toy/jwt-toy/conformance/storage"
 	"github.com/jwt-toy/jwt-toy/internal/mysqltest"
 )
 
 const sessionMaxTTL = 15 * time.Second
 
-// TestConformance lets the whole suite judge it as a developer runs it; a second instance on the same database has lifetimes of
-// seconds. Warnings count as faults.
+// TestConformance lets the whole suite judge it as a developer runs it: a second instance on the same database has lifetimes of
+// seconds, the database is taken away and read, and so is the log. Warnings count as faults.
 func TestConformance(t *testing.T) {
 	e := newExample(t)
+	way := newWay(t, e.databaseURL)
+	db, err := storage.Open(t.Context(), e.databaseURL, storage.Limits{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	short := e.serve([]string{"ACCESS_TOKEN_TTL=2s", "REFRESH_TOKEN_TTL=6s", "SESSION_MAX_TTL=" + sessionMaxTTL.String()})
 	rep := conformancetest.Run(t, conformance.Options{
-		Target: e.serve(nil), ExpiryTarget: short, SessionMaxTTL: sessionMaxTTL, JWTSecret: e.secret, Slow: true,
+		Target: e.serve([]string{"DATABASE_URL=" + way.url}), ExpiryTarget: short, SessionMaxTTL: sessionMaxTTL,
+		JWTSecret: e.secret, Outage: way.outage, Audit: db.Audit, Logs: []string{e.log}, Slow: true,
 	})
 	require.Equal(t, conformance.Pass, rep.Verdict)
-	require.Subset(t, []string{
-		"cookie.secure/deleted",         // only a run with Production judges it
-		"cookie.secure/set",             //
-		"logout.cookie-only/claimed",    // it claims no logout by access token
-		"family.inherits/end",           // its refresh token does not state the absolute end; the database has it
-		"http.answers/retry-after",      // it never had to say 503
-		"http.cors/vary",                // no origin is trusted
-		"login.odd-passwords/beyond-72", // no demonstration user has such a password
-	}, unjudged(rep))
+	for _, story := range []string{"login.timing", "access.signed", "expiry.absolute", "expiry.replay", "outage.refresh", "storage.tokens", "storage.passwords", "operations.logs"} {
+		require.True(t, judged(rep, story), story) // the hooks were of use
+	}
 }
 
-// TestWorkers judges two processes that share a port and a database, as in production: what one process alone keeps in memory, a lock
-// or a list of revoked tokens, fails here.
+// TestWorkers judges three processes on one database, two of which share a port, as in production: what one process alone keeps in
+// memory, a lock or a list of revoked tokens, fails here.
 func TestWorkers(t *testing.T) {
 	e := newExample(t)
+	production := []string{"ENV=production"}
 	rep := conformancetest.Run(t, conformance.Options{
-		Target: e.serve([]string{"ENV=production"}, "--workers", "2"), Production: true, JWTSecret: e.secret, RaceRounds: 24,
-		Run: []string{"login", "access", "rotation", "cookie", "reuse", "family", "race", "logout", "http"},
+		Target: e.serve(production, "--workers", "2"), Replicas: []string{e.serve(production)}, Production: true, JWTSecret: e.secret, RaceRounds: 24,
 	})
 	require.Equal(t, conformance.Pass, rep.Verdict)
-}
-
-// TestDatabaseAway: while MySQL is away every call is a 503 that touches no cookie, and afterwards the session goes on.
-func TestDatabaseAway(t *testing.T) {
-	e := newExample(t)
-	way := newWay(t, e.databaseURL)
-	target := e.serve([]string{"DATABASE_URL=" + way.url})
-	user := conformance.DemoUsers()[0]
-	login := func() *http.Response {
-		return send(t, "POST", target+"/auth/login", `{"email":"`+user.Email+`","password":"`+user.Password+`"}`, "Content-Type", "application/json")
+	for _, story := range []string{"race.refresh", "race.replay", "race.logout", "cookie.secure", "operations.replicas"} {
+		require.True(t, judged(rep, story), story)
 	}
-	loggedIn := login()
-	require.Equal(t, 200, loggedIn.StatusCode)
-	token := loggedIn.Cookies()[0].Value
-	refresh := func() *http.Response {
-		return send(t, "POST", target+"/auth/refresh", "", "Cookie", "refresh_token="+token)
-	}
-
-	way.close()
-	for _, r := range []*http.Response{login(), refresh(), send(t, "POST", target+"/auth/logout", "", "Cookie", "refresh_token="+token)} {
-		require.Equal(t, 503, r.StatusCode, r.Request.URL)
-		require.NotEmpty(t, r.Header.Get("Retry-After"))
-		require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
-		require.Empty(t, r.Cookies())
-	}
-	way.open()
-	require.Equal(t, 200, refresh().StatusCode)
-	require.Equal(t, 401, refresh().StatusCode)
 }
 
 // TestModels: the migrations make the tables that the models describe.

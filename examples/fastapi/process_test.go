@@ -1,16 +1,16 @@
 package fastapi
 
 import (
-	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +28,7 @@ import (
 var (
 	migrateArgs = []string{"-m", "alembic", "upgrade", "head"}
 	seedArgs    = []string{"-m", "scripts.seed_user"}
-	serveArgs   = []string{"-m", "uvicorn", "app.main:app"}
+	serveArgs   = []string{"-m", "uvicorn", "app.main:app", "--no-access-log"}
 )
 
 const startTimeout = 30 * time.Second
@@ -57,6 +57,7 @@ type example struct {
 	t           *testing.T
 	databaseURL string
 	secret      string
+	log         string // a file, of all its servers
 }
 
 func newExample(t *testing.T) *example {
@@ -67,7 +68,7 @@ func newExample(t *testing.T) *example {
 	case why != "":
 		t.Skipf("SKIPPED, THE EXAMPLE WAS NOT TESTED: .ci/fastapi-packages installs what is missing: %s", why)
 	}
-	e := &example{t, mysqltest.URL(t), rand.Text() + rand.Text()}
+	e := &example{t, mysqltest.URL(t), rand.Text() + rand.Text(), filepath.Join(t.TempDir(), "log")}
 	e.python(migrateArgs...)
 	e.python(seedArgs...)
 	return e
@@ -97,10 +98,11 @@ func (e *example) serve(env []string, args ...string) string {
 	addr := free.Addr().(*net.TCPAddr)
 	require.NoError(e.t, free.Close())
 
-	cmd := e.command(env, slices.Concat(serveArgs, []string{"--port", fmt.Sprint(addr.Port), "--no-access-log"}, args)...)
+	cmd := e.command(env, slices.Concat(serveArgs, []string{"--port", fmt.Sprint(addr.Port)}, args)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers too
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &log, &log, 10*time.Second
+	log, err := os.OpenFile(e.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(e.t, err)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = log, log, 10*time.Second
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // the test's context ends before its cleanups
 	require.NoError(e.t, cmd.Start())
 	ended := make(chan error, 1)
@@ -108,8 +110,10 @@ func (e *example) serve(env []string, args ...string) string {
 	e.t.Cleanup(func() {
 		<-ended
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what may be left of its workers
-		if strings.Contains(log.String(), "Exception in ASGI application") || e.t.Failed() {
-			e.t.Errorf("the server's log:\n%s", &log)
+		text, err := os.ReadFile(e.log)
+		require.NoError(e.t, errors.Join(err, log.Close()))
+		if strings.Contains(string(text), "Exception in ASGI application") || e.t.Failed() {
+			e.t.Errorf("the log of its servers:\n%s", text)
 		}
 	})
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -128,30 +132,10 @@ func (e *example) serve(env []string, args ...string) string {
 	return ""
 }
 
-func unjudged(rep *conformance.Report) []string {
-	var ids []string
-	for _, s := range rep.Stories {
-		for _, c := range s.Checks {
-			if c.Verdict == conformance.NotJudged {
-				ids = append(ids, c.ID)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-func send(t *testing.T, method, target, body, header, value string) *http.Response {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set(header, value)
-	client := &http.Client{Timeout: 20 * time.Second}
-	res, err := client.Do(req)
-	require.NoError(t, err)
-	_, err = io.Copy(io.Discard, res.Body)
-	require.NoError(t, errors.Join(err, res.Body.Close()))
-	return res
+// judged says whether every check of a story was judged and passed.
+func judged(rep *conformance.Report, story string) bool {
+	i := slices.IndexFunc(rep.Stories, func(s conformance.StoryResult) bool { return s.ID == story })
+	return i >= 0 && rep.Stories[i].Verdict == conformance.Pass
 }
 
 // way leads to a database and can be closed.
@@ -202,6 +186,15 @@ func (w *way) open() {
 			go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
 		}
 	}()
+}
+
+// outage is the suite's hook.
+func (w *way) outage(_ context.Context, begin bool) error {
+	w.close()
+	if !begin {
+		w.open()
+	}
+	return nil
 }
 
 func (w *way) close() {

@@ -1,5 +1,6 @@
 """Login, refresh, logout, and the caller's own data. Sync endpoints: each runs in a thread, since PyMySQL and bcrypt block; and a
 client that hangs up stops no thread, so a thief cannot replay a token, hang up, and so prevent the revocation."""
+import logging
 import uuid
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from app.core.deps import COOKIE, Credentials, credentials, current_user, read_b
 from app.db.base import transaction
 from app.db.models import RefreshToken, TokenFamily, User
 
+log = logging.getLogger("uvicorn.error")  # ids only: whoever reads a log must find no token, password or e-mail in it
 router = APIRouter(dependencies=[Depends(same_site), Depends(read_body)])
 
 
@@ -44,6 +46,7 @@ def login(given: Credentials = Depends(credentials)) -> Response:
         user = db.execute(select(User).where(User.email == given.email)).scalar_one_or_none()
     enabled = user is not None and user.disabled_at is None
     if not security.check_password(given.password, user.password_hash if enabled else None):
+        log.warning("login refused: user %s", user.id if user else "unknown")
         raise unauthorized("e-mail or password is wrong")  # one answer, or it tells who has an account
     now = security.utcnow()
     with transaction() as db:
@@ -90,6 +93,7 @@ def rotate(db: Session, family_id: str, token_hash: bytes) -> Response | None:
         # It was exchanged before, so somebody holds a copy, and nobody can say whether thief or owner: the whole family ends
         # (RFC 9700 section 4.14.2). Asked before its expiry: an old token is as stolen as a fresh one.
         family.revoked_at, family.revoked_reason = now, "reuse"
+        log.warning("reuse: family %s of user %s is revoked", family.id, family.user_id)
         return None
     user = db.get(User, family.user_id)
     if token.expires_at <= now or user.disabled_at is not None:
