@@ -436,13 +436,6 @@ func mutants() []mutant {
 		{check: "http.methods/refresh-head", wrap: asPost(http.MethodHead, refreshPath)},
 		{check: "http.methods/refresh-put", wrap: asPost(http.MethodPut, refreshPath)},
 		{check: "http.methods/refresh-delete", wrap: asPost(http.MethodDelete, refreshPath)},
-		{check: "http.methods/login-get", wrap: on(loginPath, func(h hop) {
-			if h.r.Method == http.MethodGet {
-				h.r.Method, h.r.Body = http.MethodPost, io.NopCloser(strings.NewReader(alicesLogin))
-				h.r.Header.Set("Content-Type", "application/json")
-			}
-			h.pass()
-		})},
 		{check: "http.cross-site/protected", base: []string{"cookie-samesite-weak/none", "tx-refresh-csrf", "logout-csrf"}},
 		{check: "http.cross-site/refresh-origin", wrap: on(refreshPath, func(h hop) {
 			if h.r.Header.Get("Sec-Fetch-Site") == "" {
