@@ -1,0 +1,122 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Client makes single calls at a running target, as its profile spells them, and says what came of each. It judges nothing, repeats
+// nothing and keeps no token: it is for packages that judge something else than stories, such as history. It is safe for concurrent use.
+type Client struct{ t *target }
+
+// Dial checks the options as [Run] does, and logs in once, to learn what a login teaches. Its errors wrap [ErrUsage] and [ErrUnavailable].
+func Dial(ctx context.Context, o Options) (*Client, error) {
+	o, _, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{opts: o, clock: &clock{}, secrets: newSecrets()}
+	for _, u := range o.Users {
+		r.secrets.hide(u.Password, "‹password of "+u.Email+"›")
+	}
+	t, err := r.open(ctx, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	if pool, ok := t.client.http.Transport.(*http.Transport); ok {
+		pool.MaxIdleConnsPerHost, pool.MaxIdleConns = dialedConns, dialedConns // a client for each of many callers
+	}
+	return &Client{t}, nil
+}
+
+const dialedConns = 1024
+
+// Close closes idle connections.
+func (c *Client) Close() { c.t.client.close() }
+
+// Users are the accounts with which the target can be used.
+func (c *Client) Users() []User { return c.t.users }
+
+// RefreshLife is how long a refresh token lives, as the first login stated it; 0: unknown.
+func (c *Client) RefreshLife() time.Duration { return c.t.refreshLife }
+
+// Outcome is what an answer says of a call.
+type Outcome int
+
+// A call that was not answered, or with an error of the target's own, or with "too many requests", may have had its effect or not.
+const (
+	Undecided Outcome = iota
+	Accepted
+	Refused
+)
+
+// Reply is what came of a call. It holds raw tokens.
+type Reply struct {
+	Outcome Outcome
+	Kind    string // the status, or what there was instead: time-out, connection refused, connection lost
+	Refresh string // the refresh token that came
+	Access  string
+	Took    time.Duration
+}
+
+// Login presents an e-mail and a password.
+func (c *Client) Login(ctx context.Context, u User) Reply {
+	return c.call(ctx, "login", map[string]string{"email": u.Email, "password": u.Password})
+}
+
+// Refresh presents a refresh token, and the access token that came with it where the profile wants one.
+func (c *Client) Refresh(ctx context.Context, refresh, access string) Reply {
+	return c.call(ctx, "refresh", map[string]string{"refresh_token": refresh, "access_token": access})
+}
+
+// Logout presents a refresh token, and the access token that came with it where the profile wants one.
+func (c *Client) Logout(ctx context.Context, refresh, access string) Reply {
+	return c.call(ctx, "logout", map[string]string{"refresh_token": refresh, "access_token": access})
+}
+
+func (c *Client) call(ctx context.Context, name string, values map[string]string) Reply {
+	spec := c.t.call(name)
+	e := &exchange{call: name, story: "soak", header: http.Header{}}
+	spec.fill(e, values)
+	if spec.Bearer {
+		e.header.Set("Authorization", "Bearer "+values["access_token"])
+	}
+	if spec.Token == "cookie" {
+		e.header.Set("Cookie", c.t.cookiePair(values["refresh_token"]))
+	}
+	c.t.client.once(ctx, e)
+	reply := Reply{Kind: e.kind(), Took: e.took}
+	reply.Access, reply.Refresh = c.t.read(e)
+	if reply.Access != "" {
+		e.access = &token{value: reply.Access}
+	}
+	if reply.Refresh != "" {
+		e.refresh = &token{value: reply.Refresh}
+	}
+	switch {
+	case e.accepted():
+		reply.Outcome = Accepted
+	case e.refused():
+		reply.Outcome = Refused
+	}
+	return reply
+}
+
+// kind is the answer in a word, of which there are few.
+func (e *exchange) kind() string {
+	var timeout net.Error
+	switch {
+	case e.err == nil:
+		return strconv.Itoa(e.status)
+	case errors.As(e.err, &timeout) && timeout.Timeout():
+		return "time-out"
+	case errors.Is(e.err, syscall.ECONNREFUSED):
+		return "connection refused"
+	}
+	return "connection lost"
+}
