@@ -16,6 +16,7 @@ const usage = `conformance judges a running implementation of JWT login with rot
   conformance explain STORY           what a story demands, why, and what to try
   conformance bugs                    what real projects got wrong, and the checks that catch it
   conformance verify REPORT.json      check a JSON report, and say its verdict
+  conformance soak -target URL        use it for a while, and check every answer for linearizability; soak -h explains
   conformance version
 
 Examples:

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,14 +19,10 @@ import (
 
 // command is the parsed command line of the verb run.
 type command struct {
-	opts       conformance.Options
-	targets    []string
+	target
 	reports    [][2]string // format, file
-	profile    string
-	paths      [4]string // login, refresh, logout, me
 	expect     string
 	hooks      hooks
-	ca         string
 	dsn        string
 	limits     storage.Limits
 	repro      string // directory
@@ -42,13 +36,9 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	fs := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // a wrong flag is one line, not the whole help
 	fs.Usage = func() {}
+	c.targetFlags(fs)
 	o := &c.opts
-	fs.Func("target", "base `URL` of the running server; repeated: of its replicas, which are asked in turn; or $CONFORMANCE_TARGET, separated by spaces", func(v string) error {
-		c.targets = append(c.targets, v)
-		return nil
-	})
 	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
-	fs.Func("user", "`email:password` of an account at the target; give it twice, a third gets the wrong passwords; or $CONFORMANCE_USERS, separated by spaces (default: the demonstration users)", func(v string) error { return addUser(o, v) })
 	fs.Func("run", "judge only the stories that match these `patterns`, separated by commas: reuse.replay, reuse.*, or an area such as race", func(v string) error {
 		o.Run = append(o.Run, strings.Split(v, ",")...)
 		return nil
@@ -63,11 +53,6 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 		return nil
 	})
 	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`")
-	fs.StringVar(&c.profile, "profile", "kit", "how the target spells the contract: a preset ("+strings.Join(conformance.Presets(), ", ")+") or a JSON `file`")
-	fs.StringVar(&c.paths[0], "login", "", "`path` of the login, instead of the profile's")
-	fs.StringVar(&c.paths[1], "refresh", "", "`path` of the refresh")
-	fs.StringVar(&c.paths[2], "logout", "", "`path` of the logout")
-	fs.StringVar(&c.paths[3], "me", "", "`path` of an endpoint that wants an access token; - if there is none")
 	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
 	fs.StringVar(&c.dsn, "dsn", "", "the target's database, to look for tokens and passwords in it, read-only: mysql://…, postgres://…, sqlite:///file or the `URL` that SQLAlchemy has; or $CONFORMANCE_DSN")
 	fs.IntVar(&c.limits.Rows, "dsn-rows", 200_000, "`rows` to read of each table, the newest")
@@ -75,16 +60,11 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	fs.DurationVar(&c.limits.Time, "dsn-time", 30*time.Second, "longest reading of the database")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	c.hooks.flags(fs, o)
-	fs.DurationVar(&o.SessionMaxTTL, "session-max-ttl", 0, "absolute life of a session, for example 15s; without it that is not judged")
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
 	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
-	fs.BoolVar(&o.AllowRemote, "allow-remote", false, "the target may be another host; a run ends sessions and sends wrong passwords there")
-	fs.StringVar(&c.ca, "ca", "", "`file` of certificates in PEM to trust, for a target with one of its own")
-	fs.BoolVar(&o.InsecureCookies, "insecure-cookies", false, "send Secure cookies over plain http to another host too")
 	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
 	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
-	fs.DurationVar(&o.RequestTimeout, "timeout", 10*time.Second, "of one request")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
 	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured")
 	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
@@ -105,12 +85,6 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 }
 
 func (c *command) complete(getenv func(string) string) error {
-	if len(c.targets) == 0 {
-		c.targets = strings.Fields(getenv("CONFORMANCE_TARGET"))
-	}
-	if len(c.targets) > 0 {
-		c.opts.Target, c.opts.Replicas = c.targets[0], c.targets[1:]
-	}
 	if c.opts.JWTSecret == "" { // not the flag's default, which -h would print
 		c.opts.JWTSecret = getenv("CONFORMANCE_JWT_SECRET")
 	}
@@ -120,10 +94,7 @@ func (c *command) complete(getenv func(string) string) error {
 	if c.limits.Rows < 1 || c.limits.Bytes < 1 || c.limits.Time <= 0 {
 		return errors.New("-dsn-rows, -dsn-bytes and -dsn-time must be more than nothing")
 	}
-	if err := envUsers(&c.opts, getenv); err != nil {
-		return err
-	}
-	if err := c.loadProfile(); err != nil {
+	if err := c.target.complete(getenv); err != nil {
 		return err
 	}
 	if c.repro != "" {
@@ -136,9 +107,6 @@ func (c *command) complete(getenv func(string) string) error {
 			return fmt.Errorf("-report %s=%s: %w", r[0], r[1], err)
 		}
 	}
-	if err := trust(&c.opts, c.ca); err != nil {
-		return err
-	}
 	if c.expect != "" {
 		raw, err := os.ReadFile(c.expect)
 		if err != nil {
@@ -149,69 +117,6 @@ func (c *command) complete(getenv func(string) string) error {
 		}
 	}
 	return c.hooks.complete(&c.opts, getenv)
-}
-
-// loadProfile takes a preset, or a file where the name looks like one, and the paths of flags over it.
-func (c *command) loadProfile() error {
-	p, err := conformance.Preset(c.profile)
-	if strings.ContainsAny(c.profile, "./\\") {
-		raw, readErr := os.ReadFile(c.profile)
-		if readErr != nil {
-			return fmt.Errorf("cannot read the profile: %w", readErr)
-		}
-		if p, err = conformance.ParseProfile(raw); err != nil {
-			return fmt.Errorf("%s: %w", c.profile, err)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	for i, path := range []*string{&p.Login.Path, &p.Refresh.Path, &p.Logout.Path, &p.Me.Path} {
-		if c.paths[i] != "" {
-			*path = c.paths[i]
-		}
-	}
-	c.opts.Profile = p
-	return nil
-}
-
-// trust makes the certificates in a file those that are trusted; no file: the system's.
-func trust(o *conformance.Options, file string) error {
-	if file == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("-ca: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("-ca %s: there is no certificate in PEM in it", file)
-	}
-	o.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return nil
-}
-
-// envUsers takes the users from the environment where no flag names any.
-func envUsers(o *conformance.Options, getenv func(string) string) error {
-	if len(o.Users) > 0 {
-		return nil
-	}
-	for _, u := range strings.Fields(getenv("CONFORMANCE_USERS")) {
-		if err := addUser(o, u); err != nil {
-			return fmt.Errorf("$CONFORMANCE_USERS: %w", err)
-		}
-	}
-	return nil
-}
-
-func addUser(o *conformance.Options, v string) error {
-	email, password, ok := strings.Cut(v, ":")
-	if !ok || email == "" || password == "" {
-		return errors.New("want email:password")
-	}
-	o.Users = append(o.Users, conformance.User{Email: email, Password: password})
-	return nil
 }
 
 func runVerb(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance/history"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+)
+
+func TestSoakExitCodes(t *testing.T) {
+	serve := func(faults ...string) string {
+		s, err := faulty.New(faulty.Options{Faults: faults})
+		require.NoError(t, err)
+		srv := httptest.NewServer(s)
+		t.Cleanup(srv.Close)
+		return srv.URL
+	}
+	healthy, err := faulty.New(faulty.Options{})
+	require.NoError(t, err)
+	loginOnly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/auth/login" {
+			healthy.ServeHTTP(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(loginOnly.Close)
+
+	for _, c := range []struct {
+		name, target string
+		args         []string
+		interrupted  bool
+		want         int
+	}{
+		{"linearizable", serve(), nil, false, exitConforms},
+		{"impossible", serve("rt-old-still-valid"), []string{"-fail-fast", "-duration", "20s"}, false, exitFails},
+		{"usage", serve(), []string{"-login-rate", "0.0001", "-duration", "1ms"}, false, exitUsage},
+		{"unavailable", "http://127.0.0.1:1", nil, false, exitUnavailable},
+		{"not established", loginOnly.URL, nil, false, exitOpen},
+		{"interrupted", serve(), []string{"-duration", "1h"}, true, exitInterrupted},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if c.interrupted {
+			time.AfterFunc(300*time.Millisecond, cancel)
+		}
+		var stdout, stderr bytes.Buffer
+		args := append([]string{"soak", "-target", c.target, "-clients", "4", "-login-rate", "100", "-duration", "1s"}, c.args...)
+		require.Equal(t, c.want, run(ctx, args, func(string) string { return "" }, &stdout, &stderr), "%s\n%s%s", c.name, &stdout, &stderr)
+		cancel()
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	now := history.Progress{Elapsed: 2 * time.Second, Calls: 10}
+	for inPlace, want := range map[bool]string{
+		true:  "\r\033[K" + now.String() + "\r\033[K",
+		false: now.String() + "\n",
+	} {
+		var b bytes.Buffer
+		p := progressLine{w: &b, inPlace: inPlace}
+		p.show(now)
+		p.end()
+		require.Equal(t, want, b.String())
+	}
+}

@@ -1,0 +1,135 @@
+package history
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/anishathalye/porcupine"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+)
+
+// Result is what a soak found. It holds no token.
+type Result struct {
+	Targets     []string
+	Clients     int
+	Dialect     string // as it was claimed
+	Took        time.Duration
+	Interrupted bool
+	Calls       []*CallStats // login, refresh, logout
+	Sessions    int          // that were checked
+	Unchecked   int          // whose history could not be searched in time
+	Impossible  int          // that no order of their calls explains
+	Violations  []*Violation // the clearest of each kind
+	suspects    []suspect
+}
+
+// CallStats is what came of the calls of one kind.
+type CallStats struct {
+	Call      string
+	Outcomes  map[conformance.Outcome]int
+	Kinds     map[string]int // statuses, or what there was instead of an answer
+	latencies *hdrhistogram.Histogram
+}
+
+// suspect is an impossible history that is still to be explained.
+type suspect struct {
+	number int
+	history
+}
+
+// Bounds on what is kept of impossible histories, the shortest, how many kinds are shown, and on the time that it takes to explain them.
+const (
+	keptSuspects    = 20
+	shownViolations = 3
+	explainTime     = 10 * time.Second
+)
+
+func newResult(targets []string, clients int, d dialect) *Result {
+	r := &Result{Targets: targets, Clients: clients, Dialect: d.description}
+	for _, name := range []string{"login", "refresh", "logout"} {
+		r.Calls = append(r.Calls, &CallStats{
+			Call: name, Outcomes: map[conformance.Outcome]int{}, Kinds: map[string]int{},
+			latencies: hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3),
+		})
+	}
+	return r
+}
+
+func (r *Result) stats(call string) *CallStats {
+	return r.Calls[slices.IndexFunc(r.Calls, func(c *CallStats) bool { return c.Call == call })]
+}
+
+func (r *Result) count(call string, reply conformance.Reply) {
+	c := r.stats(call)
+	c.Outcomes[reply.Outcome]++
+	c.Kinds[reply.Kind]++
+	_ = c.latencies.RecordValue(reply.Took.Microseconds()) // above the histogram's range, and above any time-out
+}
+
+// Count is how many calls there were.
+func (c *CallStats) Count() (n int) {
+	for _, k := range c.Outcomes {
+		n += k
+	}
+	return n
+}
+
+// Latency is how long that part of the calls took at most, 0.99 for instance.
+func (c *CallStats) Latency(part float64) time.Duration {
+	return time.Duration(c.latencies.ValueAtQuantile(100*part)) * time.Microsecond
+}
+
+func (r *Result) judged(number int, h history, v porcupine.CheckResult) {
+	switch v {
+	case porcupine.Ok:
+		r.Sessions++
+	case porcupine.Illegal:
+		r.Sessions++
+		r.Impossible++
+		r.suspects = append(r.suspects, suspect{number, h})
+		slices.SortFunc(r.suspects, func(a, b suspect) int { return cmp.Compare(len(a.ops), len(b.ops)) })
+		r.suspects = r.suspects[:min(len(r.suspects), keptSuspects)]
+	default:
+		r.Unchecked++
+	}
+}
+
+func (r *Result) progress() (p Progress) {
+	for _, c := range r.Calls {
+		p.Calls += c.Count()
+		p.Unknown += c.Outcomes[conformance.Undecided]
+	}
+	p.Sessions, p.Violations = r.Sessions+r.Unchecked, r.Impossible
+	return p
+}
+
+// Verdict is what a soak establishes.
+type Verdict string
+
+// The verdicts. Linearizable means that nothing else was found in the sessions that were seen, not that nothing else can happen.
+const (
+	Linearizable    Verdict = "linearizable"
+	NotLinearizable Verdict = "not linearizable"
+	NotEstablished  Verdict = "not established"
+)
+
+// Verdict is the result in two words, and why if nothing was established.
+func (r *Result) Verdict() (v Verdict, why string) {
+	refresh := r.stats("refresh").Outcomes
+	switch {
+	case r.Impossible > 0:
+		return NotLinearizable, ""
+	case r.stats("login").Outcomes[conformance.Accepted] == 0:
+		return NotEstablished, "no login succeeded"
+	case refresh[conformance.Accepted] == 0:
+		return NotEstablished, "no refresh succeeded"
+	case refresh[conformance.Refused] == 0:
+		return NotEstablished, "no refresh was ever refused, so no session was seen to end"
+	case r.Sessions == 0, r.Unchecked > r.Sessions:
+		return NotEstablished, "most sessions have too many unknown outcomes to be searched"
+	}
+	return Linearizable, ""
+}

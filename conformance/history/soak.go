@@ -1,0 +1,242 @@
+// Package history soaks a running target: many clients use it for a while, every call and answer is recorded, and each session's history
+// is checked for linearizability against a sequential model of a token family ([porcupine]). It finds what no story races for: an answer
+// that no order of the calls can explain.
+//
+// A session's history is checked when it ends and then forgotten, so that a soak can last. An answer that did not come, or was an error of
+// the target's own, may have had its effect or not, then or later; the model allows for both.
+//
+// [porcupine]: https://github.com/anishathalye/porcupine
+package history
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"golang.org/x/time/rate"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+)
+
+// Options say what to soak and how. The zero value of a number is its default.
+type Options struct {
+	Target  conformance.Options // users, profile and guards; its Target is one of
+	Targets []string            // base URLs, replicas of one implementation
+
+	Clients   int           // 0: 16
+	Duration  time.Duration // 0: 30 s
+	LoginRate float64       // logins per second, since they cost password hashes; 0: 2
+	FailFast  bool          // end when the first session is impossible
+	Progress  func(Progress)
+	_         struct{}
+}
+
+// Progress is where a soak stands.
+type Progress struct {
+	Elapsed    time.Duration
+	Calls      int
+	PerSecond  float64 // since the last report
+	Sessions   int     // that ended and were checked
+	Unknown    int     // calls without an answer that says something
+	Violations int
+}
+
+const (
+	progressEvery = 2 * time.Second
+	closingTime   = 20 * time.Second // for the last calls of sessions that live when the time is up
+	checkTimeout  = 10 * time.Second // of one history
+)
+
+// soak is the state of one.
+type soak struct {
+	targets  []*conformance.Client
+	dialect  dialect
+	longest  time.Duration // a session may live; 0: no end in sight
+	logins   *rate.Limiter
+	start    time.Time
+	finished chan *family
+	families atomic.Int64
+
+	impossible func() // called when a session is; nil: nobody listens
+
+	mu     sync.Mutex
+	result *Result
+}
+
+// Run soaks the targets. An error means that nothing was established: it wraps conformance.ErrUsage or conformance.ErrUnavailable. When ctx
+// ends, Run returns what is known by then, with ctx's cause as the error.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, o)
+	defer s.close()
+	if err != nil {
+		return nil, err
+	}
+	working, stopWorking := context.WithTimeout(ctx, o.Duration)
+	defer stopWorking()
+	if o.FailFast {
+		s.impossible = stopWorking
+	}
+	var clients, checkers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		checkers.Go(s.check)
+	}
+	stop := s.report(o.Progress)
+	closing, cancel := context.WithTimeout(ctx, o.Duration+closingTime)
+	defer cancel()
+	users := s.targets[0].Users()
+	for i := range o.Clients {
+		c := &client{soak: s, user: users[i%len(users)]}
+		clients.Go(func() { c.run(closing, working) })
+	}
+	clients.Wait()
+	close(s.finished)
+	checkers.Wait()
+	stop()
+	s.result.Took = time.Since(s.start)
+	s.result.explain(checker{s.dialect, checkTimeout})
+	if ctx.Err() != nil {
+		s.result.Interrupted = true
+		return s.result, context.Cause(ctx)
+	}
+	return s.result, nil
+}
+
+// complete fills in defaults and says what is wrong.
+func (o *Options) complete() error {
+	if o.Clients == 0 {
+		o.Clients = 16
+	}
+	if o.Duration == 0 {
+		o.Duration = 30 * time.Second
+	}
+	if o.LoginRate == 0 {
+		o.LoginRate = 2
+	}
+	if len(o.Targets) == 0 {
+		o.Targets = []string{o.Target.Target} // which Dial explains, if it is empty
+	}
+	switch {
+	case o.Clients < 1 || o.Clients > maxClients:
+		return fmt.Errorf("%w: %d clients: want 1 to %d", conformance.ErrUsage, o.Clients, maxClients)
+	case o.Duration < time.Second || o.Duration > maxDuration:
+		return fmt.Errorf("%w: a soak of %v: want 1s to %v", conformance.ErrUsage, o.Duration, maxDuration)
+	case o.LoginRate <= 0 || o.LoginRate > maxLoginRate:
+		return fmt.Errorf("%w: %v logins per second: want more than 0, at most %v", conformance.ErrUsage, o.LoginRate, maxLoginRate)
+	}
+	return nil
+}
+
+const (
+	maxClients   = 500
+	maxDuration  = 7 * 24 * time.Hour
+	maxLoginRate = 1000
+)
+
+// open makes sure that each target answers. What it returns must be closed, with an error too.
+func open(ctx context.Context, o Options) (*soak, error) {
+	s := &soak{logins: rate.NewLimiter(rate.Limit(o.LoginRate), o.Clients), finished: make(chan *family, o.Clients)}
+	var err error
+	if s.dialect, err = dialectOf(o.Target.Profile.Policy); err != nil {
+		return s, fmt.Errorf("%w: %w", conformance.ErrUsage, err)
+	}
+	for _, url := range o.Targets {
+		one := o.Target
+		one.Target, one.Run = url, nil
+		c, err := conformance.Dial(ctx, one)
+		if err != nil {
+			return s, err
+		}
+		s.targets = append(s.targets, c)
+	}
+	s.longest = s.targets[0].RefreshLife() / 2
+	if m := o.Target.SessionMaxTTL / 2; m > 0 && (s.longest == 0 || m < s.longest) {
+		s.longest = m
+	}
+	s.result = newResult(slices.Clone(o.Targets), o.Clients, s.dialect)
+	s.start = time.Now()
+	return s, nil
+}
+
+func (s *soak) close() {
+	for _, t := range s.targets {
+		t.Close()
+	}
+}
+
+func (s *soak) anyTarget() *conformance.Client { return s.targets[rand.IntN(len(s.targets))] }
+
+func (s *soak) nextFamily() int { return int(s.families.Add(1)) }
+
+// call makes one call of a session and counts it.
+func (s *soak) call(ctx context.Context, f *family, in input, why string) op {
+	name := "refresh"
+	if in.logout {
+		name = "logout"
+	}
+	o, r := f.call(ctx, s.anyTarget(), in, why)
+	s.count(name, r)
+	return o
+}
+
+func (s *soak) count(call string, r conformance.Reply) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.count(call, r)
+}
+
+// check judges sessions as they end.
+func (s *soak) check() {
+	c := checker{s.dialect, checkTimeout}
+	for f := range s.finished {
+		h := s.dialect.whole(f.ops)
+		judged := c.judge(h)
+		s.mu.Lock()
+		s.result.judged(f.number, h, judged)
+		s.mu.Unlock()
+		if judged == porcupine.Illegal && s.impossible != nil {
+			s.impossible()
+		}
+	}
+}
+
+// report calls back every two seconds until stop is called.
+func (s *soak) report(progress func(Progress)) (stop func()) {
+	if progress == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for before := (Progress{}); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			s.mu.Lock()
+			now := s.result.progress()
+			s.mu.Unlock()
+			now.Elapsed = time.Since(s.start)
+			now.PerSecond = float64(now.Calls-before.Calls) / (now.Elapsed - before.Elapsed).Seconds()
+			before = now
+			progress(now)
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+func (p Progress) String() string {
+	return fmt.Sprintf("%v: %d calls, %.0f per second, %d sessions checked, %d unknown outcomes, %d violations",
+		p.Elapsed.Round(time.Second), p.Calls, p.PerSecond, p.Sessions, p.Unknown, p.Violations)
+}
