@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 RACE := -race
 
-.PHONY: help demo test bench lint vuln fuzz golden
+.PHONY: help demo test torture bench lint vuln fuzz golden
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -11,6 +11,10 @@ demo: ## start the server on its embedded database and let the suite judge it
 
 test: ## all tests; on a real MySQL too where Docker runs (RACE= without a C compiler)
 	go test $(RACE) -shuffle=on -timeout 30m ./...
+
+TORTURE := 1m
+torture: ## what the server does when its database is in trouble or it is killed; TORTURE=1m for each of 13 troubles
+	TORTURE=$(TORTURE) go test -count=1 -v -timeout 3h -run 'TestTorture|TestKilled' ./server
 
 bench: ## rotations and logins per second beside their floors, on a real MySQL
 	go run ./bench

@@ -55,6 +55,9 @@ const (
 	Refused
 )
 
+// ConnectionRefused is the [Reply.Kind] of a call that never arrived.
+const ConnectionRefused = "connection refused"
+
 // Reply is what came of a call. It holds raw tokens.
 type Reply struct {
 	Outcome Outcome
@@ -116,7 +119,7 @@ func (e *exchange) kind() string {
 	case errors.As(e.err, &timeout) && timeout.Timeout():
 		return "time-out"
 	case errors.Is(e.err, syscall.ECONNREFUSED):
-		return "connection refused"
+		return ConnectionRefused
 	}
 	return "connection lost"
 }

@@ -35,13 +35,17 @@ type event struct {
 	run       func(c *client, ctx context.Context, f *family)
 }
 
-func events() []event {
+func events(gentle bool) []event {
+	logout := event{"logout", false, false, (*client).logout}
+	if gentle {
+		return []event{logout}
+	}
 	return []event{
+		logout,
 		{"replay", true, true, (*client).replay},
 		{"burst", true, false, (*client).burst},
 		{"refresh meets replay", true, true, (*client).refreshMeetsReplay},
 		{"refresh meets logout", false, false, (*client).refreshMeetsLogout},
-		{"logout", false, false, (*client).logout},
 		{"logout with a spent token", false, true, (*client).logoutSpent},
 	}
 }
@@ -80,12 +84,14 @@ func (c *client) live(ctx, working context.Context, f *family) {
 		}
 		if rand.IntN(100) >= eventPercent || !c.permit && !c.logins.Allow() {
 			if c.refresh(ctx, f, f.newest(), "").out.outcome == conformance.Refused {
+				c.lostOne()
 				break
 			}
 			continue
 		}
 		c.permit = true
-		e := events()[rand.IntN(len(events()))]
+		all := events(c.gentle)
+		e := all[rand.IntN(len(all))]
 		if e.needsPast && f.newest() == 0 {
 			continue
 		}

@@ -95,6 +95,10 @@ func (f *family) call(ctx context.Context, target *conformance.Client, in input,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o := op{in: in, out: output{outcome: r.Outcome, child: none, returned: returned}, lane: lane, why: why, kind: r.Kind, token: name}
+	if r.Kind == conformance.ConnectionRefused { // it never arrived
+		f.lanes[lane] = false
+		return o, r
+	}
 	if r.Outcome == conformance.Accepted && !in.logout {
 		if o.out.child, o.out.fresh = f.learn(in.token, r); o.out.child >= 0 {
 			o.child = f.tokens[o.out.child].name

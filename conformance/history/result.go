@@ -22,6 +22,7 @@ type Result struct {
 	Sessions    int          // that were checked
 	Unchecked   int          // whose history could not be searched in time
 	Impossible  int          // that no order of their calls explains
+	Lost        int          // that ended by a refused refresh with their newest token: its successor, if there was one, got lost
 	Violations  []*Violation // the clearest of each kind
 	suspects    []suspect
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Duration  time.Duration // 0: 30 s
 	LoginRate float64       // logins per second, since they cost password hashes; 0: 2
 	FailFast  bool          // end when the first session is impossible
+	Gentle    bool          // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
 	Progress  func(Progress)
 	_         struct{}
 }
@@ -57,6 +58,7 @@ const (
 type soak struct {
 	targets  []*conformance.Client
 	dialect  dialect
+	gentle   bool
 	longest  time.Duration // a session may live; 0: no end in sight
 	logins   *rate.Limiter
 	start    time.Time
@@ -143,7 +145,7 @@ const (
 
 // open makes sure that each target answers. What it returns must be closed, with an error too.
 func open(ctx context.Context, o Options) (*soak, error) {
-	s := &soak{logins: rate.NewLimiter(rate.Limit(o.LoginRate), o.Clients), finished: make(chan *family, o.Clients)}
+	s := &soak{logins: rate.NewLimiter(rate.Limit(o.LoginRate), o.Clients), finished: make(chan *family, o.Clients), gentle: o.Gentle}
 	var err error
 	if s.dialect, err = dialectOf(o.Target.Profile.Policy); err != nil {
 		return s, fmt.Errorf("%w: %w", conformance.ErrUsage, err)
@@ -184,7 +186,20 @@ func (s *soak) call(ctx context.Context, f *family, in input, why string) op {
 	}
 	o, r := f.call(ctx, s.anyTarget(), in, why)
 	s.count(name, r)
+	if r.Kind == conformance.ConnectionRefused {
+		time.Sleep(afterRefused)
+	}
 	return o
+}
+
+// afterRefused is how long a client waits that finds nobody.
+const afterRefused = 20 * time.Millisecond
+
+// lostOne counts a session that a refused refresh with its newest token ended.
+func (s *soak) lostOne() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Lost++
 }
 
 func (s *soak) count(call string, r conformance.Reply) {

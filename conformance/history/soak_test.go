@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -325,4 +326,58 @@ func TestRefuses(t *testing.T) {
 	o := options("http://127.0.0.1:1", conformance.Policy{})
 	_, err := history.Run(t.Context(), o)
 	require.ErrorIs(t, err, conformance.ErrUnavailable)
+}
+
+// Gentle clients do nothing that a session may not survive: what they lose, the target has lost. That is no sin of a strict server whose
+// answers get lost, and with a grace it does not happen.
+func TestGentle(t *testing.T) {
+	for name, c := range map[string]struct {
+		dialect faulty.Dialect
+		policy  conformance.Policy
+		before  func(http.Handler) http.Handler
+		loses   bool
+	}{
+		"strict":             {},
+		"strict in trouble":  {faulty.Dialect{}, conformance.Policy{}, flaky, true},
+		"a grace in trouble": {faulty.Dialect{Rotation: "grace", Grace: time.Minute}, conformance.Policy{Rotation: "grace", GraceSeconds: 60}, flaky, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(serve(t, faulty.Options{Dialect: c.dialect}, c.before), c.policy)
+			o.Gentle, o.Target.RequestTimeout = true, 300*time.Millisecond
+			r, text := soak(t, o)
+			requireVerdict(t, history.Linearizable, r, text)
+			require.Equal(t, c.loses, r.Lost > 0, text)
+			require.Equal(t, c.loses, strings.Contains(text, "sessions were lost"), text)
+		})
+	}
+}
+
+// A target that is started anew is no trouble: who finds nobody waits.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	s, err := faulty.New(faulty.Options{Dialect: faulty.Dialect{Rotation: "grace", Grace: time.Minute}})
+	require.NoError(t, err)
+	srv := httptest.NewServer(s)
+	addr := srv.Listener.Addr().String()
+	o := options("http://"+addr, conformance.Policy{Rotation: "grace", GraceSeconds: 60})
+	o.Gentle, o.Duration = true, 2*time.Second
+	restarted := make(chan *httptest.Server, 1)
+	time.AfterFunc(500*time.Millisecond, func() {
+		srv.Close()
+		time.Sleep(500 * time.Millisecond)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Error(err)
+		}
+		again := &httptest.Server{Listener: l, Config: &http.Server{Handler: s}}
+		again.Start()
+		restarted <- again
+	})
+	r, text := soak(t, o)
+	defer (<-restarted).Close()
+	requireVerdict(t, history.Linearizable, r, text)
+	require.Zero(t, r.Lost, text)
+	require.Contains(t, text, "× connection refused")
+	require.Less(t, r.Calls[1].Kinds[conformance.ConnectionRefused], 1000, "they wait")
 }

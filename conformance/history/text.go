@@ -24,6 +24,9 @@ func (r *Result) Text(w io.Writer, pictures []string) error {
 			fmt.Fprintf(&b, "  picture: %s\n", pictures[i])
 		}
 	}
+	if r.Lost > 0 {
+		fmt.Fprintf(&b, "\n%d sessions were lost: the refresh with their newest token was refused, mostly because the answer to an earlier one had not come\n", r.Lost)
+	}
 	if r.Unchecked > 0 {
 		fmt.Fprintf(&b, "\n%d sessions have too many unknown outcomes to be searched; nothing is said of them\n", r.Unchecked)
 	}
