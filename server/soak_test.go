@@ -16,8 +16,9 @@ import (
 func soak(t *testing.T, env map[string]string, servers int) {
 	t.Helper()
 	o := history.Options{Clients: 16, Duration: 3 * time.Second, LoginRate: 50}
-	for range servers {
-		o.Targets = append(o.Targets, startServer(t, env, "-seed").url)
+	o.Target.Target = startServer(t, env, "-seed").url
+	for range servers - 1 {
+		o.Target.Replicas = append(o.Target.Replicas, startServer(t, env, "-seed").url)
 	}
 	if env["REFRESH_REUSE_GRACE"] != "" {
 		o.Target.Profile.Policy = conformance.Policy{Rotation: "grace", GraceSeconds: 10}

@@ -190,8 +190,8 @@ var withMinute = conformance.Policy{Rotation: "grace", GraceSeconds: 60}
 // soakGently soaks with clients that do nothing which a session may not survive, but log out.
 func soakGently(t *testing.T, d time.Duration, policy conformance.Policy, targets ...string) (*history.Result, string) {
 	t.Helper()
-	o := history.Options{Targets: targets, Clients: 8, Duration: d, LoginRate: 20, Gentle: true}
-	o.Target.Profile.Policy = policy
+	o := history.Options{Clients: 8, Duration: d, LoginRate: 20, Gentle: true}
+	o.Target.Target, o.Target.Replicas, o.Target.Profile.Policy = targets[0], targets[1:], policy
 	o.Target.RequestTimeout = 30 * time.Second // longer than a server may take
 	r, err := history.Run(t.Context(), o)
 	require.NoError(t, err)
@@ -242,7 +242,7 @@ func TestKilled(t *testing.T) {
 			t.Logf("%d kills\n%s", kills, text)
 			requireSound(t, r, text, "200", "204", "401", "connection lost", "connection refused")
 			require.Zero(t, r.Lost, text)
-			require.Greater(t, kills, 2)
+			require.Greater(t, kills, 1)
 			require.Contains(t, kinds(r), "connection lost", "no call was under way when the server was killed")
 		})
 	}

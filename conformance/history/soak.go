@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +25,7 @@ import (
 
 // Options say what to soak and how. The zero value of a number is its default.
 type Options struct {
-	Target  conformance.Options // users, profile and guards; its Target is one of
-	Targets []string            // base URLs, replicas of one implementation
+	Target conformance.Options // where it is, its replicas, users and profile, and the guards
 
 	Clients   int           // 0: 16
 	Duration  time.Duration // 0: 30 s
@@ -123,9 +121,6 @@ func (o *Options) complete() error {
 	if o.LoginRate == 0 {
 		o.LoginRate = 2
 	}
-	if len(o.Targets) == 0 {
-		o.Targets = []string{o.Target.Target} // which Dial explains, if it is empty
-	}
 	switch {
 	case o.Clients < 1 || o.Clients > maxClients:
 		return fmt.Errorf("%w: %d clients: want 1 to %d", conformance.ErrUsage, o.Clients, maxClients)
@@ -150,7 +145,8 @@ func open(ctx context.Context, o Options) (*soak, error) {
 	if s.dialect, err = dialectOf(o.Target.Profile.Policy); err != nil {
 		return s, fmt.Errorf("%w: %w", conformance.ErrUsage, err)
 	}
-	for _, url := range o.Targets {
+	urls := append([]string{o.Target.Target}, o.Target.Replicas...)
+	for _, url := range urls {
 		one := o.Target
 		one.Target, one.Run = url, nil
 		c, err := conformance.Dial(ctx, one)
@@ -163,7 +159,7 @@ func open(ctx context.Context, o Options) (*soak, error) {
 	if m := o.Target.SessionMaxTTL / 2; m > 0 && (s.longest == 0 || m < s.longest) {
 		s.longest = m
 	}
-	s.result = newResult(slices.Clone(o.Targets), o.Clients, s.dialect)
+	s.result = newResult(urls, o.Clients, s.dialect)
 	s.start = time.Now()
 	return s, nil
 }
