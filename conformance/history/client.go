@@ -100,8 +100,10 @@ func (c *client) live(ctx, working context.Context, f *family) {
 			return
 		}
 	}
-	c.logout(ctx, f)
-	c.aftermath(ctx, f)
+	if ctx.Err() == nil {
+		c.logout(ctx, f)
+		c.aftermath(ctx, f)
+	}
 }
 
 // aftermath presents every token that could still be alive, several times, since an end must last. It reports whether one is.
