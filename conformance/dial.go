@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -19,6 +20,9 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	o, _, err := o.complete()
 	if err != nil {
 		return nil, err
+	}
+	if l := o.Profile.Login; l.Command != "" || len(l.First) > 0 {
+		return nil, fmt.Errorf("%w: the profile's login is a command or has several steps; single calls want a login that is one request", ErrUsage)
 	}
 	r := &run{opts: o, clock: &clock{}, secrets: newSecrets()}
 	for _, u := range o.Users {
@@ -82,15 +86,21 @@ func (c *Client) Logout(ctx context.Context, refresh, access string) Reply {
 	return c.call(ctx, "logout", map[string]string{"refresh_token": refresh, "access_token": access})
 }
 
-func (c *Client) call(ctx context.Context, name string, values map[string]string) Reply {
+func (c *Client) call(ctx context.Context, name string, words map[string]string) Reply {
 	spec := c.t.call(name)
 	e := &exchange{call: name, story: "soak", header: http.Header{}}
-	spec.fill(e, values)
+	v := values{}
+	for word, value := range words {
+		if value != "" {
+			v[word] = value
+		}
+	}
+	spec.fill(e, v)
 	if spec.Bearer {
-		e.header.Set("Authorization", "Bearer "+values["access_token"])
+		e.header.Set("Authorization", "Bearer "+words["access_token"])
 	}
 	if spec.Token == "cookie" {
-		e.header.Set("Cookie", c.t.cookiePair(values["refresh_token"]))
+		e.header.Set("Cookie", c.t.cookiePair(words["refresh_token"]))
 	}
 	c.t.client.once(ctx, e)
 	reply := Reply{Kind: e.kind(), Took: e.took}

@@ -3,7 +3,6 @@ package conformance_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,21 +14,20 @@ import (
 
 // A client speaks every profile, and says what came of a call.
 func TestDial(t *testing.T) {
-	shapes := shapes()
+	shapes := cookielessShapes()
 	shapes["kit"] = shape{profile: "kit"}
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
 			healthy, err := faulty.New(faulty.Options{})
 			require.NoError(t, err)
 			var h http.Handler = healthy
-			if s.ask != nil {
-				h = s.handler(healthy)
+			if name != "kit" {
+				h = s.handler(healthy, time.Now)
 			}
 			srv := httptest.NewServer(h)
 			t.Cleanup(srv.Close)
 			o := conformance.Options{Target: srv.URL}
-			o.Profile, err = profileOf(s.profile)
-			require.NoError(t, err)
+			o.Profile = s.load(t)
 			c, err := conformance.Dial(t.Context(), o)
 			require.NoError(t, err)
 			defer c.Close()
@@ -93,12 +91,4 @@ func TestDialRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "-allow-remote")
 	_, err = conformance.Dial(t.Context(), conformance.Options{Target: "http://127.0.0.1:1"})
 	require.ErrorIs(t, err, conformance.ErrUnavailable)
-}
-
-// profileOf is a preset or a profile's text.
-func profileOf(s string) (conformance.Profile, error) {
-	if strings.HasPrefix(s, "{") {
-		return conformance.ParseProfile([]byte(s))
-	}
-	return conformance.Preset(s)
 }
