@@ -52,7 +52,10 @@ var byChance = []string{"login-same-second-collision", "login-same-second-collis
 // gets in the kit's own shape, and where the fault is one of the cookie, that of a healthy server.
 func TestEveryFaultGetsTheSameVerdict(t *testing.T) {
 	names := []string{""}
-	for _, f := range faulty.Faults() {
+	for i, f := range faulty.Faults() {
+		if racing && i%20 > 0 {
+			continue
+		}
 		if !slices.Contains(byChance, f.Name) {
 			names = append(names, f.Name)
 		}

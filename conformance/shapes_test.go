@@ -154,13 +154,6 @@ func (t *told) move(from, to string) {
 	m[inner] = v
 }
 
-// set gives the answer a member beside those that it has, if it brought tokens.
-func (t *told) set(name string, value any) {
-	if t.json["access_token"] != nil || t.json["accessToken"] != nil || t.refresh != "" {
-		t.json[name] = value
-	}
-}
-
 // renamed is a JSON text with other names for its keys, everything else as it was: also what is malformed, or comes twice.
 func renamed(body string, names map[string]string) string {
 	for from, to := range names {
