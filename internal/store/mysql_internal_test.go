@@ -100,5 +100,5 @@ func TestMigrationLock(t *testing.T) {
 	require.NoError(t, err)
 	applied, err := db.MigrateUp(t.Context())
 	require.NoError(t, err)
-	require.Len(t, applied, 2)
+	require.Len(t, applied, 3)
 }
