@@ -23,7 +23,7 @@ func (a *Actor) login(email, password, note string) *exchange {
 // loginWith is a login with other values, or without some.
 func (a *Actor) loginWith(v values, note string) *exchange {
 	c := a.scene.target.profile.Login
-	e := &exchange{call: "login", note: note, who: a.name, user: a.user, header: http.Header{}}
+	e := &exchange{call: "login", note: note, who: a.name, user: a.user, header: http.Header{}, replica: a.pin}
 	if c.Command != "" {
 		e.aside, e.password, e.method, e.path = true, true, "RUN", "login.command"
 		e.command = a.scene.command(c.Command, v)
@@ -54,7 +54,7 @@ func (a *Actor) first(c Call, v values, main *exchange) (map[string]string, *exc
 		for name, value := range words {
 			filled[name] = value
 		}
-		e := &exchange{call: "step", who: a.name, user: a.user, header: http.Header{}, aside: true, step: &step, password: step.names("password"), before: browser.cookies}
+		e := &exchange{call: "step", who: a.name, user: a.user, header: http.Header{}, replica: a.pin, aside: true, step: &step, password: step.names("password"), before: browser.cookies}
 		step.fill(e, filled)
 		a.fresh(e)
 		a.scene.sendAside(e)
@@ -102,7 +102,7 @@ func (r *run) provision(s *Scene) error {
 	}
 	for _, u := range r.opts.Users {
 		a := s.actor("provision", u)
-		e := &exchange{call: "provision", who: a.name, user: a.user, header: http.Header{}, aside: true, step: &c, path: "provision.command"}
+		e := &exchange{call: "provision", who: a.name, user: a.user, header: http.Header{}, replica: a.pin, aside: true, step: &c, path: "provision.command"}
 		v := values{"email": u.Email, "password": u.Password}
 		words, failed := a.first(c, v, e)
 		switch {

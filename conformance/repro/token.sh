@@ -179,7 +179,7 @@ segment() { printf %s "$2" | cut -d. -f"$1"; }
 flip_case() { printf %s "$1" | tr 'A-Za-z' 'a-zA-Z'; }
 
 # flip_first puts another first character, flip_last another one near the end.
-flip_first() { case $1 in A*) printf %s "B${1#A}" ;; *) printf %s "A${1#?}" ;; esac; }
+flip_first() { case $1 in 0*) printf %s "1${1#0}" ;; *) printf %s "0${1#?}" ;; esac; }
 
 flip_last() {
   local n=$((${#1} - 3))
