@@ -222,7 +222,7 @@ elif how == "empty":
 elif how == "keep":
     print(signed + "." + signature)
 elif how == "flip":
-    print(signed + "." + ("B" if signature[:1] == "A" else "A") + signature[1:])
+    print(signed + "." + ("1" if signature[:1] == "0" else "0") + signature[1:])
 elif how == "half":
     print(signed + "." + signature[:len(signature) // 8 * 4])
 elif how == "same-bytes":
