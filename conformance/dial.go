@@ -23,6 +23,8 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	}
 	if l := o.Profile.Login; l.Command != "" || len(l.First) > 0 {
 		return nil, fmt.Errorf("%w: the profile's login is a command or has several steps; single calls want a login that is one request", ErrUsage)
+	} else if l.Words != nil || o.Profile.Answer.Companions != nil {
+		return nil, fmt.Errorf("%w: the profile's calls carry words or companion cookies; single calls carry tokens alone", ErrUsage)
 	}
 	r := &run{opts: o, clock: &clock{}, secrets: newSecrets()}
 	for _, u := range o.Users {
@@ -100,7 +102,7 @@ func (c *Client) call(ctx context.Context, name string, words map[string]string)
 		e.header.Set("Authorization", "Bearer "+words["access_token"])
 	}
 	if spec.Token == "cookie" {
-		e.header.Set("Cookie", c.t.cookiePair(words["refresh_token"]))
+		addCookies(e, c.t.cookiePair(words["refresh_token"]))
 	}
 	c.t.client.once(ctx, e)
 	reply := Reply{Kind: e.kind(), Took: e.took}

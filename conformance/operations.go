@@ -226,7 +226,7 @@ func (s *Scene) speaksOfRun(text []byte) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(string(text), m) })
+	return slices.ContainsFunc(marks, func(m string) bool { return m != "" && strings.Contains(string(text), m) }) // a command has no path
 }
 
 // sought are the secrets of the run by the check that looks for them. What a story put into a URL is left out: there it is the client's

@@ -98,7 +98,7 @@ func (t *target) learn(e *exchange) (problem string) {
 	case e.named || e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return fmt.Sprintf("%s %s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", e.method, e.path, t.users[0].Email, e.status)
 	case !login.succeeds(e):
-		return fmt.Sprintf("%s %s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", login.Method, login.Path, e.got())
+		return fmt.Sprintf("%s %s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", e.method, e.path, e.got())
 	case !e.ok:
 		return fmt.Sprintf("%s, but %s is not %q, which the profile calls a success", where, a.SuccessAt, a.SuccessIs)
 	case e.access == nil:

@@ -32,7 +32,7 @@ const StorageSHA256 = "sha256"
 // Path, Query, Headers and Body are templates: the words {email}, {password}, {refresh_token}, {access_token}, and those that Words names,
 // stand for values. A member whose word has no value is left out, so a request without a token lacks that member and nothing else.
 type Call struct {
-	Command string `json:"command,omitempty"` // instead of a request, of login and provision: a shell command that gets $EMAIL, $PASSWORD and $TARGET and prints the login's answer as JSON, headers as {"$headers": {"Set-Cookie": ["…"]}}
+	Command string `json:"command,omitempty"` // instead of a request, of login and provision: a shell command that gets $EMAIL, $PASSWORD and $TARGET and prints the login's answer: its JSON, or all of it as curl -i does
 	First   []Call `json:"first,omitempty"`   // of login and provision: requests that come before, in a browser of their own; a path may be a URL: [{"path": "/csrf", "words": {"csrf": {"from": "/token"}}}]
 
 	Method   string            `json:"method,omitempty"`   // POST; of me, and of a first call without a body: GET
@@ -137,6 +137,17 @@ func (c Call) authorizes() bool {
 		}
 	}
 	return c.needsAccess()
+}
+
+// plain: nothing but tokens and passwords goes to and fro, in bodies and cookies, and any 2xx is a success.
+func (p Profile) plain() bool {
+	for _, c := range p.calls() {
+		if c.Command != "" && c.name == "login" || c.step() || c.Words != nil || c.OK != nil && c.name != "provision" {
+			return false
+		}
+	}
+	a := p.Answer
+	return a.Companions == nil && strings.HasPrefix(a.AccessToken, "/") && (a.RefreshToken == "" || strings.HasPrefix(a.RefreshToken, "/"))
 }
 
 // hide keeps fixed secrets of the profile, a client's for example, out of reports.

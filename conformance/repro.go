@@ -22,13 +22,14 @@ type act struct {
 	id string
 }
 
-// script returns "" for a story in which no exchange failed, and for one that needs more than requests.
+// script returns "" for a story in which no exchange failed, for one that needs more than requests, and for a shape that has more to carry than
+// tokens and passwords.
 func (s *Scene) script(show func(string) string) string {
 	if s.scenario.Needs&NeedAbsolute != 0 {
 		return "" // its many waits meet those of other stories
 	}
 	failed := func(c *CheckResult) bool { return c.Step > 0 && (c.Verdict == Fail || c.Verdict == Warn) }
-	if !slices.ContainsFunc(s.results, failed) {
+	if !slices.ContainsFunc(s.results, failed) || !s.target.profile.plain() {
 		return ""
 	}
 	sc := &script{scene: s, show: show, words: newWords(s.run, show)}

@@ -116,7 +116,11 @@ func TestScriptsReproduce(t *testing.T) {
 
 // The same at servers of other shapes: tokens in JSON bodies or forms, under other names, other methods and statuses.
 func TestScriptsOfOtherShapes(t *testing.T) {
-	for name, sh := range cookielessShapes() {
+	all := cookielessShapes()
+	for _, name := range []string{"gotrue", "directus"} {
+		all[name] = moreShapes(t)[name]
+	}
+	for name, sh := range all {
 		for _, fault := range []string{"reuse-plain-401", "logout-server-noop", "login-password-inexact/case"} {
 			t.Run(name+" "+fault, func(t *testing.T) {
 				t.Parallel()

@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,7 +41,7 @@ func (a *Actor) loginWith(v values, note string) *exchange {
 	}
 	e.words, e.password = words, c.names("password")
 	c.fill(e, fixed)
-	a.fresh(e)
+	a.sendBack(e)
 	return e
 }
 
@@ -54,10 +54,14 @@ func (a *Actor) first(c Call, v values, main *exchange) (map[string]string, *exc
 		for name, value := range words {
 			filled[name] = value
 		}
-		e := &exchange{call: "step", who: a.name, user: a.user, header: http.Header{}, replica: a.pin, aside: true, step: &step, password: step.names("password"), before: browser.cookies}
+		e := &exchange{
+			call: "step", note: step.Method + " " + step.Path, who: a.name, user: a.user, header: http.Header{}, replica: main.replica,
+			aside: true, step: &step, password: step.names("password"), before: browser.cookies,
+		}
 		step.fill(e, filled)
-		a.fresh(e)
+		a.sendBack(e)
 		a.scene.sendAside(e)
+		main.replica = e.replica // one browser stays at one of them
 		for _, cookie := range e.cookies {
 			browser.store(a.scene.target.client.url(e.path), cookie, a.scene.run.clock.now())
 		}
@@ -77,8 +81,8 @@ func (a *Actor) first(c Call, v values, main *exchange) (map[string]string, *exc
 	return words, nil
 }
 
-// fresh sends along the cookies that the calls before this one have set.
-func (a *Actor) fresh(e *exchange) {
+// sendBack sends along the cookies that the calls before this one have set.
+func (a *Actor) sendBack(e *exchange) {
 	browser := &jar{insecure: a.scene.target.secureOverHTTP, cookies: e.before}
 	addCookies(e, browser.header(a.scene.target.client.url(e.path), a.scene.run.clock.now()))
 }
@@ -116,7 +120,7 @@ func (r *run) provision(s *Scene) error {
 				v[name] = value
 			}
 			c.fill(e, v)
-			a.fresh(e)
+			a.sendBack(e)
 			s.sendAside(e)
 		}
 		if !e.ok {
@@ -166,28 +170,25 @@ func (s *Scene) command(line string, v values) func(context.Context, *exchange) 
 	}
 }
 
-// printed takes what a command printed for an answer with status 200.
+// printed takes what a command printed for an answer with status 200: a JSON object, or the whole of an answer as curl -i prints it.
 func (e *exchange) printed(out []byte) error {
-	e.status, e.answer, e.text = http.StatusOK, http.Header{}, string(out)
-	var head struct {
-		Headers map[string]any `json:"$headers"`
-	}
-	if e.call == "provision" {
-		return nil // whatever it prints
-	}
-	if err := json.Unmarshal(out, &head); err != nil {
-		return fmt.Errorf("it printed no JSON object in the shape of the login's answer: %w", err)
-	}
-	for name, value := range head.Headers {
-		list, several := value.([]any)
-		if !several {
-			list = []any{value}
+	e.status, e.answer, e.text = http.StatusOK, http.Header{}, strings.ReplaceAll(string(out), "\r\n", "\n")
+	for strings.HasPrefix(e.text, "HTTP/") { // redirects that were followed come first
+		e.answer = http.Header{}
+		head, body, _ := strings.Cut(e.text, "\n\n")
+		if words := strings.Fields(head); len(words) > 1 {
+			e.status, _ = strconv.Atoi(words[1]) // 0 is no success either
 		}
-		for _, v := range list {
-			e.answer.Add(name, fmt.Sprint(v))
+		for line := range strings.SplitSeq(head, "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok {
+				e.answer.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+			}
 		}
+		e.text = body
 	}
-	e.decode()
+	if e.decode(); e.json == nil && len(e.answer) == 0 && e.call != "provision" {
+		return errors.New("it printed neither a JSON object in the shape of the login's answer nor an answer as curl -i prints it")
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,25 +34,26 @@ func profile(t *testing.T, raw string) conformance.Profile {
 // What a profile promises and the target, or a command, does not keep is one clear message, without secrets.
 func TestPreflightSaysWhatIsWrong(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"login": {"command": "echo no luck with $PASSWORD at $TARGET >&2; exit 3"}}`:                 "login.command: exit status 3; it wrote:\n    no luck with ‹password of alice@example.com› at http://127.0.0.1:",
-		`{"login": {"command": "exit 1"}}`:                                                             "login.command: exit status 1; it wrote nothing to standard error",
-		`{"login": {"command": "echo eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl >&2; exit 1"}}`: "it wrote:\n    …",
-		`{"login": {"command": "echo hello"}}`:                                                         "it printed no JSON object in the shape of the login's answer",
-		`{"login": {"command": "echo {}"}}`:                                                            "login.command printed an answer without a string at /access_token of a JSON body",
-		`{"login": {"command": "echo '{\"access_token\":\"a.b.c\"}'"}}`:                                "login.command printed an answer set no cookie",
-		`{"login": {"command": "sleep 60 & sleep 60"}}`:                                                "login.command: it took longer than 200ms",
-		`{"login": {"first": [{"path": "/nope"}]}}`:                                                    "GET /nope answered 404: ",
-		`{"login": {"first": [{"path": "/healthz", "words": {"csrf": {"from": "/csrf"}}}]}}`:           "GET /healthz answered 200 without {csrf}, which the profile reads from /csrf",
-		`{"login": {"words": {"csrf": {"from": "cookie:csrf"}}}}`:                                      "POST /auth/login answered 200 without {csrf}, which the profile reads from cookie:csrf",
-		`{"login": {"first": [{"path": "http://192.0.2.1/x"}]}}`:                                       "192.0.2.1 is another host than the target; if that is meant, say -allow-remote",
-		`{"provision": {"path": "/signup"}}`:                                                           "cannot make the account alice@example.com: POST /signup answered 404: ",
-		`{"provision": {"command": "false"}}`:                                                          "cannot make the account alice@example.com: provision.command: exit status 1",
-		`{"provision": {"first": [{"path": "/nope"}], "path": "/signup"}}`:                             "cannot make the account alice@example.com: GET /nope answered 404: ",
-		`{"answer": {"access_token": "header:X-Access"}}`:                                              "POST /auth/login answered 200 without a string at header:X-Access, where",
-		`{"answer": {"success_at": "/status", "success_is": "OK"}}`:                                    `POST /auth/login answered 200, but /status is not "OK"`,
-		`{"login": {"ok": [201]}}`:                                                                     "POST /auth/login answered 200 ‹#1.R0› ‹#1.A0›, so nobody can log in",
-		`{"login": {"path": "/nope"}}`:                                                                 "POST /nope answered 404 there is nothing here, so nobody can log in",
-		`{"login": {"body": {"email": "{email}", "password": "wrong"}}}`:                               "POST /auth/login refused alice@example.com with 401; do the accounts exist there?",
+		`{"login": {"command": "echo no luck with $PASSWORD at $TARGET >&2; exit 3"}}`:                                          "login.command: exit status 3; it wrote:\n    no luck with ‹password of alice@example.com› at http://127.0.0.1:",
+		`{"login": {"command": "exit 1"}}`:                                                                                      "login.command: exit status 1; it wrote nothing to standard error",
+		`{"login": {"command": "echo eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl >&2; exit 1"}}`:                          "it wrote:\n    …",
+		`{"login": {"command": "echo hello"}}`:                                                                                  "it printed neither a JSON object in the shape of the login's answer nor an answer as curl -i prints it",
+		`{"login": {"command": "printf 'HTTP/1.1 302 Found\\r\\nLocation: /x\\r\\n\\r\\nHTTP/2 401\\r\\nx: y\\r\\n\\r\\n{}'"}}`: "RUN login.command refused alice@example.com with 401",
+		`{"login": {"command": "echo {}"}}`:                                                                                     "login.command printed an answer without a string at /access_token of a JSON body",
+		`{"login": {"command": "echo '{\"access_token\":\"a.b.c\"}'"}}`:                                                         "login.command printed an answer set no cookie",
+		`{"login": {"command": "sleep 60 & sleep 60"}}`:                                                                         "login.command: it took longer than 200ms",
+		`{"login": {"first": [{"path": "/nope"}]}}`:                                                                             "GET /nope answered 404: ",
+		`{"login": {"first": [{"path": "/healthz", "words": {"csrf": {"from": "/csrf"}}}]}}`:                                    "GET /healthz answered 200 without {csrf}, which the profile reads from /csrf",
+		`{"login": {"words": {"csrf": {"from": "cookie:csrf"}}}}`:                                                               "POST /auth/login answered 200 without {csrf}, which the profile reads from cookie:csrf",
+		`{"login": {"first": [{"path": "http://192.0.2.1/x"}]}}`:                                                                "192.0.2.1 is another host than the target; if that is meant, say -allow-remote",
+		`{"provision": {"path": "/signup"}}`:                                                                                    "cannot make the account alice@example.com: POST /signup answered 404: ",
+		`{"provision": {"command": "false"}}`:                                                                                   "cannot make the account alice@example.com: provision.command: exit status 1",
+		`{"provision": {"first": [{"path": "/nope"}], "path": "/signup"}}`:                                                      "cannot make the account alice@example.com: GET /nope answered 404: ",
+		`{"answer": {"access_token": "header:X-Access"}}`:                                                                       "POST /auth/login answered 200 without a string at header:X-Access, where",
+		`{"answer": {"success_at": "/status", "success_is": "OK"}}`:                                                             `POST /auth/login answered 200, but /status is not "OK"`,
+		`{"login": {"ok": [201]}}`:                                                                                              "POST /auth/login answered 200 ‹#1.R0› ‹#1.A0›, so nobody can log in",
+		`{"login": {"path": "/nope"}}`:                                                                                          "POST /nope answered 404 there is nothing here, so nobody can log in",
+		`{"login": {"body": {"email": "{email}", "password": "wrong"}}}`:                                                        "POST /auth/login refused alice@example.com with 401; do the accounts exist there?",
 	} {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +207,9 @@ func TestShapesKeepSecrets(t *testing.T) {
 			text.Summary(rep)
 			require.NoError(t, report.JSON(&out, rep))
 			require.Greater(t, len(secrets), 100)
+			for _, s := range rep.Stories {
+				require.False(t, s.Script != "" && !slices.Contains([]string{"oauth2", "renamed", "status in the body", "gotrue", "directus"}, name), "a script cannot do what this shape wants")
+			}
 			for s, secret := range secrets {
 				if secret && strings.Contains(out.String(), s) {
 					t.Errorf("%s is in the report", s)
@@ -247,6 +252,23 @@ func TestNullTargetsEarnNothingInOtherShapes(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Single calls have nothing to carry but tokens, and say so.
+func TestDialRefusesWhatCallsCannotCarry(t *testing.T) {
+	for name, sh := range moreShapes(t) {
+		o := startShape(t, sh)
+		c, err := conformance.Dial(t.Context(), o)
+		if slices.Contains([]string{"headers", "gotrue", "directus"}, name) {
+			require.NoError(t, err, name)
+			login := c.Login(t.Context(), c.Users()[0])
+			require.Equal(t, conformance.Accepted, c.Refresh(t.Context(), login.Refresh, login.Access).Outcome, name)
+			c.Close()
+			continue
+		}
+		require.ErrorIs(t, err, conformance.ErrUsage, name)
+		require.ErrorContains(t, err, "single calls", name)
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,7 +27,23 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"conformance": func() { os.Exit(run(context.Background(), os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) },
+		"signin":      signin,
 	})
+}
+
+// signin is a login command for a profile: it prints the target's answer.
+func signin() {
+	in, err := json.Marshal(map[string]string{"email": os.Getenv("EMAIL"), "password": os.Getenv("PASSWORD")})
+	if err != nil {
+		panic(err)
+	}
+	res, err := http.Post(os.Getenv("TARGET")+"/auth/login", "application/json", bytes.NewReader(in))
+	if err != nil {
+		panic(err)
+	}
+	if err := res.Write(os.Stdout); err != nil {
+		panic(err)
+	}
 }
 
 // The scripts see the command as a user does. `faulty NAME …` starts a server with those faults, `faultydb NAME …` one that keeps
@@ -102,7 +120,8 @@ func TestCtrlC(t *testing.T) {
 		if n := requests.Add(1); n == 40 {
 			close(reached)
 		} else if n > 40 {
-			<-r.Context().Done() // the run hangs here until it is interrupted
+			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client is gone
+			<-r.Context().Done()               // the run hangs here until it is interrupted
 			return
 		}
 		healthy.ServeHTTP(w, r)
