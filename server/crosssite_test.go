@@ -101,6 +101,7 @@ func TestCORS(t *testing.T) {
 			require.Contains(t, strings.Join(a.header.Values("Vary"), ", "), name)
 		}
 	}
+	require.Equal(t, 405, w.send("OPTIONS", "/me", "", from).status, "no preflight")
 	a := w.send("OPTIONS", "/me", "", append(preflight, "Origin: https://evil.test")...)
 	require.Equal(t, 405, a.status)
 	requireNoCORS(t, a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -89,6 +90,7 @@ func TestRefusals(t *testing.T) {
 		{"dots", "POST", "/auth/../auth/refresh", "", []string{cookie}, 404, ""},
 		{"capitals", "POST", "/AUTH/refresh", "", []string{cookie}, 404, ""},
 		{"method and path unknown", "BREW", "/pot", "", nil, 404, ""},
+		{"method unknown, path in another spelling", "BREW", "/m%65", "", nil, 404, ""},
 
 		{"login is text", "POST", "/auth/login", good, []string{"Content-Type: text/plain"}, 415, "application/json"},
 		{"login is a form", "POST", "/auth/login", "email=a&password=b", []string{"Content-Type: application/x-www-form-urlencoded"}, 415, ""},
@@ -480,4 +482,14 @@ func TestRequestLog(t *testing.T) {
 	w.send("GET", "/a%0Ab", "")
 	require.NotContains(t, w.log.String(), "a\nb")
 	w.requireNoSecrets(w.log.String())
+}
+
+// A logger with attributes or a group of its own names the request too.
+func TestRequestLogDerived(t *testing.T) {
+	out := new(syncBuffer)
+	log := slog.New(requestLog{slog.NewTextHandler(out, nil)})
+	ctx := context.WithValue(t.Context(), requestIDKey{}, "this-request")
+	log.With("a", 1).InfoContext(ctx, "x")
+	log.WithGroup("g").InfoContext(ctx, "x")
+	require.Equal(t, 2, strings.Count(out.String(), "request_id=this-request"), out)
 }
