@@ -99,6 +99,19 @@ func schema(t *testing.T, root *sql.DB, database string) map[string]string {
 	return tables
 }
 
+// A MySQL that may forget what it acknowledged is served, with a warning.
+func TestMySQLDurabilityWarning(t *testing.T) {
+	const name = "innodb_flush_log_at_trx_commit"
+	_, err := mysqltest.Root(t).ExecContext(t.Context(), "SET GLOBAL "+name+" = 2")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := mysqltest.Root(t).Exec("SET GLOBAL " + name + " = DEFAULT")
+		require.NoError(t, err)
+	})
+	s := startServer(t, mysqlEnv(mysqltest.URL(t)))
+	require.Contains(t, s.stderr.String(), `level=WARN msg="`+name+` is 2, not 1`)
+}
+
 // Three servers start at once on an empty schema: one migrates, all serve, and a session is the same session on each.
 func TestMySQLReplicas(t *testing.T) {
 	env := mysqlEnv(mysqltest.URL(t))

@@ -97,7 +97,10 @@ func TestServeCleansUp(t *testing.T) {
 
 // No client can keep a connection without asking anything, or send a header without end.
 func TestServerIsBounded(t *testing.T) {
-	srv := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	log := new(syncBuffer)
+	srv := newServer(http.NotFoundHandler(), slog.New(slog.NewTextHandler(log, nil)))
+	srv.ErrorLog.Print("of the library's own")
+	require.Contains(t, log.String(), `level=WARN msg="of the library's own"`)
 	require.Positive(t, srv.ReadHeaderTimeout)
 	require.Positive(t, srv.ReadTimeout)
 	require.Positive(t, srv.IdleTimeout)
