@@ -70,7 +70,9 @@ func (s *Scene) send(e *exchange) *exchange {
 
 func (s *Scene) prepare(e *exchange) {
 	e.story, e.outage, e.target = s.scenario.ID, s.outage, s.target
-	e.paused, s.paused = s.paused, 0
+	if s.paused > 0 { // never while several exchanges are prepared at once, as the first of the story took it
+		e.paused, s.paused = s.paused, 0
+	}
 	if e.header == nil {
 		e.header = http.Header{}
 	}
