@@ -163,7 +163,12 @@ func TestPasswordChecksAreCounted(t *testing.T) {
 			o.Target, o.Profile = srv.URL, sh.load(t)
 			rep, err := conformance.Run(t.Context(), o)
 			require.NoError(t, err)
-			require.EqualValues(t, n.Load(), rep.Run.PasswordChecks)
+			// Where a wrong password and an odd body are both answered 400, nobody can tell whether the password of the odd body was looked at.
+			unread := 0
+			if slices.Contains(sh.load(t).Login.Refused, http.StatusBadRequest) {
+				unread = 1
+			}
+			require.InDelta(t, n.Load(), rep.Run.PasswordChecks, float64(unread))
 			require.LessOrEqual(t, rep.Run.PasswordChecks, 60)
 		})
 	}
