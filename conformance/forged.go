@@ -14,6 +14,11 @@ const (
 	anotherKey   = "another key, as good as any other one"
 )
 
+// attackersKeys are all that forgeries are signed with.
+func attackersKeys() []string {
+	return []string{"", attackersKey, anotherKey, "undefined", "null", "forged", "2", "2\n"}
+}
+
 // forgery is a way to make a token without the key: data, so that other tools can use the table as well.
 type forgery struct {
 	slug, text string

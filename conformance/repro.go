@@ -22,14 +22,10 @@ type act struct {
 	id string
 }
 
-// script returns "" for a story in which no exchange failed, for one that needs more than requests, and for a shape that has more to carry than
-// tokens and passwords.
+// script returns "" for a story in which no exchange failed, and for one that curl cannot play.
 func (s *Scene) script(show func(string) string) string {
-	if s.scenario.Needs&NeedAbsolute != 0 {
-		return "" // its many waits meet those of other stories
-	}
 	failed := func(c *CheckResult) bool { return c.Step > 0 && (c.Verdict == Fail || c.Verdict == Warn) }
-	if !slices.ContainsFunc(s.results, failed) || !s.target.profile.plain() {
+	if !slices.ContainsFunc(s.results, failed) {
 		return ""
 	}
 	sc := &script{scene: s, show: show, words: newWords(s.run, show)}
@@ -39,11 +35,8 @@ func (s *Scene) script(show func(string) string) string {
 		}
 	}
 	for _, e := range sc.chosen() {
-		if e.event != "" || e.dropped || e.replica > 1 {
-			return "" // restarts, outages and replicas are the run's to arrange
-		}
-		if sc.words.unknown(e) && !slices.ContainsFunc(sc.wants, func(w *want) bool { return w.at == e || slices.Contains(w.with, e) }) {
-			continue // a forgery that the script cannot make, and that proves nothing here
+		if e.dropped || e.event != "" && operation(e) == nil {
+			return ""
 		}
 		sc.acts = append(sc.acts, &act{exchange: e, id: number(e)})
 	}
@@ -67,13 +60,30 @@ func (sc *script) chosen() []*exchange {
 	}
 	var all []*exchange
 	for _, e := range sc.scene.run.all {
-		if e.n <= until[e.story] && (races[e.story] == 0 || sc.inRound(e, races[e.story])) {
-			all = append(all, e)
+		if e.n <= until[e.story] && (races[e.story] == 0 || sc.inRound(e, races[e.story])) || e.event != "" && until[e.story] > 0 {
+			all = append(all, e) // an operator gives back what he took, whatever the story made of it
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(e *exchange) bool {
 		return e.note == "control" && !slices.Contains(judged, e) && !sc.used(e, all)
 	})
+}
+
+// operation is what an operator does, as a variable of the environment that holds a shell command, and what that command gets; nil: what a
+// script cannot ask for, such as a password that only the run knew.
+func operation(e *exchange) []string {
+	action, of, _ := strings.Cut(e.call, " ")
+	switch {
+	case e.call == "restart":
+		return []string{"RESTART"}
+	case action == "disable" || action == "enable":
+		return []string{"ADMIN", "ACTION=" + action, "EMAIL=" + of}
+	case e.call == "the database is away":
+		return []string{"OUTAGE", "OUTAGE=begin"}
+	case e.call == "the database is back":
+		return []string{"OUTAGE", "OUTAGE=end"}
+	}
+	return nil
 }
 
 // used: a later exchange carries what this one brought.

@@ -57,6 +57,8 @@ func accountJudges() map[string]judge {
 		"http.one-answer/revoked":           malformed("same_answer"),
 		"http.one-answer/logged-out":        malformed("same_answer"),
 		"http.one-answer/missing":           malformed("same_answer"),
+		"http.steady/thirty":                func(_ *script, w *want) { w.alone("plain_yes") },
+		"http.steady/no-loss":               func(_ *script, w *want) { w.alone("plain_yes") },
 		"http.odd-cookies/nul":              func(_ *script, w *want) { w.alone("or_closed", "client_error") },
 		"http.odd-cookies/newline":          func(_ *script, w *want) { w.alone("or_closed", "client_error") },
 		"http.secrecy/not-in-body":          func(sc *script, w *want) { w.alone("keeps_secret", append([]string{"body"}, sc.values(w.at)...)...) },
@@ -72,6 +74,9 @@ func (sc *script) values(e *exchange) []string {
 	for _, s := range sc.words.in(requestParts(e)) {
 		sc.words.derive(s, e)
 		words = append(words, `"`+s.shell+`"`)
+	}
+	if _, value, ok := strings.Cut(e.header.Get("Cookie"), "="); ok && len(words) == 1 { // one that is nobody's secret
+		words = append(words, value)
 	}
 	return words
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // derive finds out how an altered value is made of a genuine one, so that the script can do the same to what it gets. Each guess is tried: what
-// is found yields exactly the bytes that were sent. What cannot be found the script asks for.
+// is found yields exactly the bytes that were sent. Without what cannot be found the script leaves the step out.
 func (w *words) derive(s *secret, e *exchange) {
 	if s.shell != "" {
 		return
@@ -29,12 +29,9 @@ func (w *words) derive(s *secret, e *exchange) {
 		}
 		return
 	}
-	s.env = fmt.Sprintf(askedFor+"%d", slices.Index(w.secrets, s))
+	s.env, s.unknown = fmt.Sprintf("VALUE_%d", slices.Index(w.secrets, s)), true
 	s.shell = "$" + s.env
 }
-
-// askedFor begins the name of a value that the script asks for, since nothing that it has leads there.
-const askedFor = "VALUE_"
 
 // bases are the genuine values: passwords, and tokens from the newest on.
 func (w *words) bases() []*secret {
@@ -165,7 +162,13 @@ func (w *words) signature(base *secret, parts []string) string {
 			return name
 		}
 	}
-	keys := map[string]string{"": "''", attackersKey: quoteShell(attackersKey), anotherKey: quoteShell(anotherKey)}
+	if len(sig) < 16 || strings.Count(sig, sig[:1]) == len(sig) {
+		return "is " + quoteShell(sig)
+	}
+	keys := map[string]string{}
+	for _, key := range attackersKeys() {
+		keys[key] = quoteShell(key)
+	}
 	if w.run.opts.JWTSecret != "" {
 		keys[w.run.opts.JWTSecret] = `"$JWT_SECRET"`
 	}

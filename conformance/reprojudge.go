@@ -13,6 +13,7 @@ type want struct {
 	at    *exchange
 	judge []string    // a predicate and its arguments; exchanges stand there as their numbers
 	with  []*exchange // what it looks at beside at
+	any   bool        // and it can be judged by any of them
 	eye   bool        // the script cannot judge it
 }
 
@@ -36,7 +37,7 @@ func (w *want) over(all []*exchange, words ...string) {
 	if len(all) == 0 {
 		return
 	}
-	w.with, w.judge = all, words
+	w.with, w.judge, w.any = all, words, true
 	for _, e := range all {
 		w.judge = append(w.judge, number(e))
 	}
@@ -105,8 +106,14 @@ func (sc *script) byWords(w *want) {
 	case "a JSON number such as 900":
 		w.alone("number", p.Answer.ExpiresIn)
 	default:
-		if words := plainWants()[w.Want]; words != nil {
+		words := plainWants()[w.Want]
+		switch {
+		case words != nil:
 			w.alone(words[0], words[1:]...)
+		case strings.HasPrefix(w.Want, "200") || strings.HasPrefix(w.Want, "2xx"):
+			w.alone("accepted")
+		case strings.HasPrefix(w.Want, "refused"):
+			w.alone("refused")
 		}
 	}
 }
@@ -128,6 +135,9 @@ func plainWants() map[string][]string {
 		"200":                               {"accepted"},
 		"200 with tokens":                   {"accepted"},
 		"200 and a new cookie":              {"rotated"},
+		"200 and a new token":               {"rotated"},
+		"503 and Retry-After":               {"is_503"},
+		"new tokens":                        {"rotated"},
 		"refused, no token":                 {"refused"},
 		"4xx":                               {"client_error"},
 		"4xx, no token":                     {"client_refusal"},

@@ -41,10 +41,20 @@ func (sc *script) head() string {
 	for _, a := range sc.asked() {
 		p("#   %-12s %s\n", a[0], a[1])
 	}
+	for _, s := range sc.unknown() {
+		p("#   %-12s %s, which this script cannot make; without it the step is left out\n", s.env, comment(s.what))
+	}
 	for i, base := range sc.bases() {
-		p("#   %-12s instead of %s\n", baseNames[i][0], base)
+		env, _ := baseNames(i)
+		p("#   %-12s instead of %s\n", env, base)
+	}
+	for _, command := range []string{"ADMIN", "RESTART", "OUTAGE"} {
+		if slices.ContainsFunc(sc.acts, func(a *act) bool { return a.event != "" && operation(a.exchange)[0] == command }) {
+			p("#   %-12s a shell command, as the suite's -%s takes it; without it the script waits for somebody to do it\n", command, strings.ToLower(command))
+		}
 	}
 	if slices.ContainsFunc(sc.acts, func(a *act) bool { return a.paused > 0 }) {
+		p("#\n# It waits for tokens to expire. The suite had other stories wait at the same time; if the bug does not show here, they had a part in it.\n#\n")
 		p("#   ADVANCE      a shell command that moves the target's clock by $SECONDS_TO_ADVANCE; without it the script waits\n")
 	}
 	return b.String()
@@ -60,25 +70,36 @@ func comment(s string) string {
 	}, s)
 }
 
-var baseNames = [][2]string{{"TARGET", "base"}, {"OTHER_TARGET", "other_base"}}
+// baseNames are the environment variable and the script's own for each of the targets.
+func baseNames(i int) (env, name string) {
+	if i == 0 {
+		return "TARGET", "base"
+	}
+	return fmt.Sprintf("TARGET_%d", i+1), fmt.Sprintf("base_%d", i+1)
+}
 
-// bases are the targets of the script's exchanges, of which a run has at most two.
+// bases are the targets of the script's exchanges, replicas and a target for expiry included.
 func (sc *script) bases() []string {
 	var all []string
 	for _, a := range sc.acts {
-		if base := strings.TrimSuffix(a.target.client.base.Redacted(), "/"); !slices.Contains(all, base) {
+		if a.event != "" {
+			continue
+		}
+		if base := baseOf(a.exchange); !slices.Contains(all, base) {
 			all = append(all, base)
 		}
 	}
 	return all
 }
 
+func baseOf(e *exchange) string { return strings.TrimSuffix(e.target.client.at(e).Redacted(), "/") }
+
 // asked are the environment variables that the script must be given, with what they are.
 func (sc *script) asked() [][2]string {
 	what := map[string]string{}
 	for _, e := range append(sc.controls(), sc.exchanges()...) {
 		for _, s := range sc.words.in(requestParts(e)) {
-			if s.env != "" {
+			if s.env != "" && !s.unknown {
 				what[s.env] = s.what
 			}
 		}
@@ -89,6 +110,19 @@ func (sc *script) asked() [][2]string {
 	var all [][2]string
 	for _, name := range slices.Sorted(maps.Keys(what)) {
 		all = append(all, [2]string{name, what[name]})
+	}
+	return all
+}
+
+// unknown are the values of which nobody knows how they were made.
+func (sc *script) unknown() []*secret {
+	var all []*secret
+	for _, e := range sc.exchanges() {
+		for _, s := range sc.words.in(requestParts(e)) {
+			if s.unknown && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
 	}
 	return all
 }
@@ -109,10 +143,12 @@ func (sc *script) course() string {
 		p("ask %s %s\n", a[0], quoteShell(a[1]))
 	}
 	for i, base := range sc.bases() {
-		p("%s=${%s:-%s}\n", baseNames[i][1], baseNames[i][0], quoteShell(base))
+		env, name := baseNames(i)
+		p("%s=${%s:-%s}\n", name, env, quoteShell(base))
 	}
-	cookie := sc.acts[0].target.cookieName
-	if !sc.acts[0].target.profile.inCookie() {
+	t := sc.wants[0].at.target
+	cookie := t.cookieName
+	if !t.profile.inCookie() {
 		cookie = ""
 	}
 	p("cookie=%s agent=%s\n", quoteShell(cookie), quoteShell("conformance ("+sc.scene.scenario.ID+", again)"))
@@ -133,7 +169,7 @@ const attempts = 12
 
 // spelling is how the target says things, out of the profile.
 func (sc *script) spelling() string {
-	a := sc.acts[0].target.profile.Answer
+	a := sc.wants[0].at.target.profile.Answer
 	refresh := `cookie_value "$1"`
 	if a.RefreshToken != "" {
 		refresh = `json "$1" ` + quoteShell(a.RefreshToken) + " string"
@@ -279,7 +315,7 @@ func (sc *script) jar(e *exchange) string {
 		if a.exchange == e {
 			break
 		}
-		if a.who == e.who {
+		if a.who == e.who && a.event == "" {
 			ids += " " + a.id
 		}
 	}
@@ -310,10 +346,9 @@ func (sc *script) raw(id string, e *exchange) string {
 
 // address is the URL as a word of the shell.
 func (sc *script) address(e *exchange) string {
-	base := strings.TrimSuffix(e.target.client.base.Redacted(), "/")
-	name := baseNames[max(0, slices.Index(sc.bases(), base))][1]
-	u := e.target.client.url(e.path)
-	rest := strings.TrimPrefix(u.EscapedPath(), strings.TrimSuffix((&url.URL{Path: e.target.client.base.Path}).EscapedPath(), "/"))
+	_, name := baseNames(max(0, slices.Index(sc.bases(), baseOf(e))))
+	u := e.target.client.to(e)
+	rest := strings.TrimPrefix(u.EscapedPath(), strings.TrimSuffix((&url.URL{Path: e.target.client.at(e).Path}).EscapedPath(), "/"))
 	if u.RawQuery != "" {
 		rest += "?" + u.RawQuery
 	}

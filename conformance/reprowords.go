@@ -28,6 +28,7 @@ type secret struct {
 	env      string   // the environment variable that the script asks for
 	what     string   // … and what it is
 	password bool
+	unknown  bool // how it is made: only who runs the script can give it
 }
 
 // Marks that no request holds: private use.
@@ -118,12 +119,6 @@ func (w *words) tokens(e *exchange) []*token {
 	}
 	w.carried[e] = all
 	return all
-}
-
-// unknown: the request carries a value that the script cannot make of what it has.
-func (w *words) unknown(e *exchange) bool {
-	w.tokens(e)
-	return slices.ContainsFunc(w.in(requestParts(e)), func(s *secret) bool { return strings.HasPrefix(s.env, askedFor) })
 }
 
 func requestParts(e *exchange) string {

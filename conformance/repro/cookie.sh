@@ -98,7 +98,7 @@ life() {
   line=$(set_cookies "$1" | head -n 1)
   case $line in
     *[Mm]ax-[Aa]ge=*) printf '%s\n' "$line" | sed 's/.*[Mm]ax-[Aa]ge=\(-*[0-9]*\).*/\1/' ;;
-    *[Ee]xpires=*) python3 -c 'import sys, time, email.utils as m; print(int(m.mktime_tz(m.parsedate_tz(sys.argv[1])) - time.time()))' "$(printf '%s\n' "$line" | sed 's/.*[Ee]xpires=\([^;]*\).*/\1/')" ;;
+    *[Ee]xpires=*) python3 -SE -c 'import sys, time, email.utils as m; print(int(m.mktime_tz(m.parsedate_tz(sys.argv[1])) - time.time()))' "$(printf '%s\n' "$line" | sed 's/.*[Ee]xpires=\([^;]*\).*/\1/')" ;;
     *) echo 0 ;;
   esac
 }

@@ -1,4 +1,4 @@
-status() { cat "$work/$1.status"; }
+status() { cat "$work/$1.status" 2>/dev/null || echo 000; }
 
 # header ID NAME prints the values of an answer's header, one a line.
 header() {
@@ -14,7 +14,7 @@ has() {
 # json ID POINTER [string] prints what stands at the pointer (RFC 6901) of an answer: a string as it is, and unless strings are asked for, anything
 # else as JSON.
 json() {
-  python3 - "$work/$1.body" "$2" "${3:-}" <<'PYTHON'
+  python3 -SE - "$work/$1.body" "$2" "${3:-}" <<'PYTHON'
 import json, sys
 try:
     with open(sys.argv[1], encoding="utf-8") as f:
@@ -47,6 +47,12 @@ wants_token() { grep -qxE 'login|refresh' "$work/$1.call"; }
 accepted() {
   undecided "$1" && return 2
   success "$1" && { ! wants_token "$1" || [ -n "$(access "$1")" ]; }
+}
+
+# plain_yes: accepted, and being throttled is a no.
+plain_yes() {
+  answered "$1" || return 2
+  success "$1" && [ -n "$(access "$1")" ]
 }
 
 rotated() { accepted "$1" && new_refresh "$1"; }
@@ -116,6 +122,12 @@ below_500() {
     "${2:-}") return 0 ;;
     5??) return 1 ;;
   esac
+}
+
+# is_503: an error that says so, and when to come again.
+is_503() {
+  answered "$1" || return 2
+  [ "$(status "$1")" = 503 ] && has "$1" Retry-After ''
 }
 
 no_redirect() {
@@ -223,7 +235,7 @@ same_member() {
 
 # members ID prints the names of an answer's members.
 members() {
-  python3 -c 'import json, sys
+  python3 -SE -c 'import json, sys
 try: print(*sorted(json.load(open(sys.argv[1], encoding="utf-8"))))
 except (ValueError, TypeError): pass' "$work/$1.body"
 }
@@ -238,7 +250,7 @@ same_status() {
 # same_answer ID OTHER: status and body are the same, aside from what differs between any two answers.
 same_answer() {
   same_status "$1" "$2" || return
-  python3 - "$work/$1.body" "$work/$2.body" <<'PYTHON'
+  python3 -SE - "$work/$1.body" "$work/$2.body" <<'PYTHON'
 import json, sys
 volatile = {"date", "request_id", "requestid", "request-id", "x-request-id", "trace_id", "traceid", "traceparent", "timestamp", "instance"}
 def read(name):

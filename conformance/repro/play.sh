@@ -29,6 +29,7 @@ send() {
   : >"$work/$id.body"
   curl -s -g --path-as-is --max-time 20 -A "$agent" -H 'Accept:' -H 'Expect:' \
     -D "$work/$id.head" -o "$work/$id.body" -w '%{http_code}\n' "$@" "$url" >"$work/$id.status"
+  date +%s >"$work/$id.at"
 }
 
 # raw ID CALL REQUEST sends bytes that curl would not: REQUEST is a format of printf.
@@ -90,6 +91,9 @@ want() {
   esac
 }
 
+# pass_over SLUG WHY: this cannot be judged alone.
+pass_over() { printf '       not judged here: %s, since %s\n' "$1" "$2"; }
+
 # eye is for what this script cannot judge.
 eye() { return 2; }
 
@@ -115,6 +119,22 @@ ask() {
 cannot() {
   printf '\ncannot tell: %s\n' "$1" >&2
   exit 2
+}
+
+# operator ID WHAT VARIABLE [NAME=VALUE ...] has the shell command in the variable do what no request does.
+operator() {
+  local id=$1 what=$2 variable=$3 command
+  eval "command=\${$3:-}"
+  printf '\n%5s  operator: %s\n' "$1" "$2"
+  shift 3
+  if [ -n "$command" ]; then
+    env "$@" sh -c "$command" >/dev/null || cannot "the command in \$$variable failed: $what"
+  elif [ -t 0 ]; then
+    printf '       do that now, then press Enter '
+    read -r _
+  else
+    cannot "step $id wants an operator: set $variable to a shell command"
+  fi
 }
 
 # pause SECONDS [ID THEN] waits, or has $ADVANCE move the target's clock: so many seconds where the refresh token of ID lived for THEN.
@@ -159,9 +179,4 @@ age() {
     turn "$1" "$(refresh "$1")" "$(access "$1")"
   done
   echo "       and $2 refreshes, as that session had had"
-}
-
-# collided ID ... says so if the answers brought one and the same refresh token.
-collided() {
-  if [ "$(brought "$@" | wc -l)" -eq 1 ]; then echo yes; fi
 }

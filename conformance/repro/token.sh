@@ -1,6 +1,6 @@
 # claim TOKEN PART NAME prints a member of the first (header) or second (claims) part of a JWT as JSON.
 claim() {
-  python3 - "$1" "$2" "$3" <<'PYTHON'
+  python3 -SE - "$1" "$2" "$3" <<'PYTHON'
 import base64, json, sys
 try:
     part = sys.argv[1].split(".")[int(sys.argv[2]) - 1]
@@ -12,7 +12,7 @@ PYTHON
 
 # claim_names TOKEN prints the names of a JWT's claims.
 claim_names() {
-  python3 - "$1" <<'PYTHON'
+  python3 -SE - "$1" <<'PYTHON'
 import base64, json, sys
 try:
     part = sys.argv[1].split(".")[1]
@@ -101,7 +101,7 @@ claim_not_after() {
   shift
   for name in "$@"; do
     v=$(claim "$(access "$id")" 2 "$name")
-    case $v in '' | *[!0-9]*) ;; *) [ "$v" -le "$(($(date +%s) + 3))" ] || return 1 ;; esac
+    case $v in '' | *[!0-9]*) ;; *) [ "$v" -le "$(($(cat "$work/$id.at") + 2))" ] || return 1 ;; esac
   done
 }
 
@@ -110,7 +110,7 @@ tells_nothing() {
   local id=$1 claims word
   shift
   claims=$(segment 2 "$(access "$id")" | tr '_-' '/+')
-  claims=$(printf '%s==\n' "$claims" | python3 -c 'import base64, sys; sys.stdout.buffer.write(base64.b64decode(sys.stdin.read().strip() + "=="))')
+  claims=$(printf '%s==\n' "$claims" | python3 -SE -c 'import base64, sys; sys.stdout.buffer.write(base64.b64decode(sys.stdin.read().strip() + "=="))')
   for word in "$@"; do
     [ -z "$word" ] || ! printf %s "$claims" | grep -qiE -- "$word" || return 1
   done
@@ -155,7 +155,7 @@ varied() {
 }
 
 # json_text VALUE spells a value for a JSON string; form_text, for a form or a query.
-json_text() { printf %s "$1" | python3 -c 'import json, sys; sys.stdout.write(json.dumps(sys.stdin.read(), ensure_ascii=False)[1:-1])'; }
+json_text() { printf %s "$1" | python3 -SE -c 'import json, sys; sys.stdout.write(json.dumps(sys.stdin.read(), ensure_ascii=False)[1:-1])'; }
 
 form_text() {
   local LC_ALL=C i c
@@ -195,9 +195,9 @@ same_bytes() {
 }
 
 # forge TOKEN HEADER CLAIMS SIGNATURE [KEY] makes a JWT out of a genuine one. HEADER and CLAIMS are JSON objects of what is replaced (null: taken
-# out; "@-60": a minute ago). SIGNATURE: none, empty, keep, flip, half, same-bytes, or an algorithm that signs anew with KEY.
+# out; "@-60": a minute ago). SIGNATURE: none, empty, keep, flip, half, same-bytes, is KEY, or an algorithm that signs anew with KEY.
 forge() {
-  python3 - "$@" <<'PYTHON'
+  python3 -SE - "$@" <<'PYTHON'
 import base64, hashlib, hmac, json, sys, time
 token, header, claims, how = sys.argv[1:5]
 head, body, signature = (token.split(".") + ["", ""])[:3]
@@ -219,6 +219,8 @@ if how == "none":
     print(signed)
 elif how == "empty":
     print(signed + ".")
+elif how == "is":
+    print(signed + "." + sys.argv[5])
 elif how == "keep":
     print(signed + "." + signature)
 elif how == "flip":
