@@ -28,6 +28,9 @@ func (s *Scene) script(show func(string) string) string {
 	if !slices.ContainsFunc(s.results, failed) {
 		return ""
 	}
+	if login := s.target.profile.Login; login.Command != "" || login.First != nil {
+		return "" // a login of several requests, or by a command
+	}
 	sc := &script{scene: s, show: show, words: newWords(s.run, show)}
 	for _, c := range s.results {
 		if failed(c) {

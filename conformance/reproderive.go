@@ -13,6 +13,14 @@ import (
 // derive finds out how an altered value is made of a genuine one, so that the script can do the same to what it gets. Each guess is tried: what
 // is found yields exactly the bytes that were sent. Without what cannot be found the script leaves the step out.
 func (w *words) derive(s *secret, e *exchange) {
+	if s.luggage != "" {
+		switch t := w.owner(s.value, e); {
+		case t != nil && t.value == controlRefresh:
+			s.shell, s.tokens = `$(luggage "$CONTROL_REFRESH" `+s.luggage+`)`, nil
+		case t != nil:
+			s.shell, s.tokens = `$(luggage "$`+w.variable(t)+`" `+s.luggage+`)`, []*token{t}
+		}
+	}
 	if s.shell != "" {
 		return
 	}

@@ -90,7 +90,7 @@ func (sc *script) byWords(w *want) {
 	cookie := e.target.cookieName
 	switch w.Want {
 	case "401, or what the profile names":
-		w.alone("status_in", statuses(e)...)
+		w.alone("as_named", missing(e)...)
 	case "Path=" + p.folder():
 		w.alone("attribute", "path=/[^;]+")
 	case "no Set-Cookie " + cookie, "no Set-Cookie":
@@ -118,11 +118,13 @@ func (sc *script) byWords(w *want) {
 	}
 }
 
-// statuses are those by which the profile says that the call is refused.
-func statuses(e *exchange) []string {
+// missing are the further statuses by which the profile lets a request without a token be refused.
+func missing(e *exchange) []string {
 	var all []string
-	for _, s := range e.target.call(e.call).Refused {
-		all = append(all, strconv.Itoa(s))
+	for _, s := range e.target.call(e.call).Missing {
+		if e.bare {
+			all = append(all, strconv.Itoa(s))
+		}
 	}
 	return all
 }

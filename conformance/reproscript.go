@@ -167,28 +167,6 @@ func (sc *script) course() string {
 
 const attempts = 12
 
-// spelling is how the target says things, out of the profile.
-func (sc *script) spelling() string {
-	a := sc.wants[0].at.target.profile.Answer
-	refresh := `cookie_value "$1"`
-	if a.RefreshToken != "" {
-		refresh = `json "$1" ` + quoteShell(a.RefreshToken) + " string"
-	}
-	success := ""
-	if a.SuccessAt != "" {
-		success = "\n  [ \"$(json \"$1\" " + quoteShell(a.SuccessAt) + ")\" = " + quoteShell(a.SuccessIs) + " ]"
-	}
-	return fmt.Sprintf(`# Where this target's answers hold the tokens, and which of them are a yes.
-refresh_in() { %s; }
-
-access_in() { json "$1" %s string; }
-
-success() {
-  case $(status "$1") in 2??) ;; *) return 1 ;; esac%s
-}
-`, refresh, quoteShell(a.AccessToken), success)
-}
-
 // Tokens of the control, which no target gives out.
 const (
 	controlRefresh = "control-refresh-token-\ue004"
@@ -202,7 +180,12 @@ func (sc *script) controls() []*exchange {
 	a := s.actor("other user", t.users[1])
 	login := a.login(a.user.Email, a.user.Password, "")
 	a.access = &token{value: controlAccess}
-	refresh := a.present(a.call("refresh", ""), controlRefresh)
+	refresh := a.call("refresh", "")
+	refresh.presented = &token{value: controlRefresh, luggage: &luggage{access: a.access}}
+	if t.last != nil {
+		refresh.presented.luggage.words, refresh.presented.luggage.cookies = t.last.words, t.last.cookies
+	}
+	a.present(refresh, controlRefresh)
 	s.prepare(login)
 	s.prepare(refresh)
 	return []*exchange{login, refresh}
@@ -275,6 +258,9 @@ func (sc *script) send(id string, e *exchange) string {
 	if e.call == "raw" {
 		return sc.raw(id, e)
 	}
+	for _, s := range sc.words.in(requestParts(e)) {
+		sc.words.derive(s, e) // what goes along with a token depends on the token
+	}
 	args := []string{"send", id, e.call, e.method, sc.address(e)}
 	for _, name := range slices.Sorted(maps.Keys(e.header)) {
 		for _, v := range e.header[name] {
@@ -305,7 +291,18 @@ func (sc *script) send(id string, e *exchange) string {
 		}
 		args = append(args, "--data-binary", body)
 	}
+	if e.presented != nil && sc.words.packed {
+		args = slices.Insert(args, 0, `presented="$`+sc.presenting(e)+`"`)
+	}
 	return first + strings.Join(args, " ")
+}
+
+// presenting is the variable of the token that an exchange presents.
+func (sc *script) presenting(e *exchange) string {
+	if e.presented.value == controlRefresh {
+		return "CONTROL_REFRESH"
+	}
+	return sc.words.variable(e.presented)
 }
 
 // jar is the Cookie header that a browser sends after the actor's answers until then.

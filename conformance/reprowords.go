@@ -18,6 +18,7 @@ type words struct {
 	secrets []*secret
 	marks   *strings.Replacer // every spelling of a secret → its number between two marks
 	carried map[*exchange][]*token
+	packed  bool // something goes along with the tokens
 }
 
 // secret is a value that stands in no script.
@@ -28,7 +29,8 @@ type secret struct {
 	env      string   // the environment variable that the script asks for
 	what     string   // … and what it is
 	password bool
-	unknown  bool // how it is made: only who runs the script can give it
+	luggage  string // where the answer holds it that brought the token with which it goes along
+	unknown  bool   // how it is made: only who runs the script can give it
 }
 
 // Marks that no request holds: private use.
@@ -62,6 +64,9 @@ func newWords(r *run, show func(string) string) *words {
 		}
 	}
 	w.secrets = append(w.secrets, &secret{value: controlRefresh, shell: "$CONTROL_REFRESH"}, &secret{value: controlAccess, shell: "$CONTROL_ACCESS"})
+	luggage := w.luggageSecrets()
+	w.packed = luggage != nil
+	w.secrets = append(w.secrets, luggage...)
 	w.index()
 	for _, value := range slices.Sorted(maps.Keys(r.secrets.altered)) {
 		if w.marks.Replace(value) == value { // else it is a known one with something around it

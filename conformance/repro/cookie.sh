@@ -16,9 +16,9 @@ deletes() {
   [ -n "$year" ] && [ "$year" -lt "$(date +%Y)" ]
 }
 
-# cookie_value ID prints the refresh cookie that the answer brings: neither empty nor deleted.
+# cookie_value ID [NAME] prints the refresh cookie, or another one, that the answer brings: neither empty nor deleted.
 cookie_value() {
-  set_cookies "$1" | while IFS= read -r line; do
+  set_cookies "$@" | while IFS= read -r line; do
     value=${line%%;*}
     value=${value#*=}
     if [ -n "$value" ] && ! printf %s "$line" | deletes; then printf '%s\n' "$value"; fi

@@ -65,7 +65,14 @@ refused() {
   wants_token "$1" || ! success "$1"
 }
 
+# as_named ID [STATUS ...]: refused as the profile names it, or with one of these statuses.
+as_named() {
+  answered "$1" || return 2
+  refusal "$1" || status_in "$@"
+}
+
 client_error() {
+  refusal "$1" && return
   case $(status "$1") in
     000) return 2 ;;
     429) return 1 ;;
@@ -220,17 +227,17 @@ collides() {
 # member ID POINTER VALUE: the member has that value, in any case of letters.
 member() {
   answered "$1" || return 2
-  json "$1" "$2" | grep -qixF -- "$3"
+  place "$1" "$2" | grep -qixF -- "$3"
 }
 
 # number ID POINTER: the member is a positive whole number.
 number() {
   answered "$1" || return 2
-  [ -z "$(json "$1" "$2" string)" ] && json "$1" "$2" | grep -qxE '[1-9][0-9]*'
+  [ -z "$(json "$1" "$2" string)" ] && place "$1" "$2" | grep -qxE '[1-9][0-9]*'
 }
 
 same_member() {
-  [ "$(json "$1" "$3")" = "$(json "$2" "$3")" ]
+  [ "$(place "$1" "$3")" = "$(place "$2" "$3")" ]
 }
 
 # members ID prints the names of an answer's members.
@@ -326,3 +333,35 @@ open_says_vary() {
 
 # clean_loser: it is a yes, or the client's error.
 clean_loser() { accepted "$1" || client_error "$1"; }
+
+# place ID PLACE [string] prints what stands at a place of an answer: a JSON pointer, header:NAME, cookie:NAME, location:PARAMETER or body.
+place() {
+  case $2 in
+    /*) json "$@" ;;
+    header:[Aa]uthorization) header "$1" Authorization | sed 's/^[Bb]earer //' | head -n 1 ;;
+    header:*) header "$1" "${2#header:}" | head -n 1 ;;
+    cookie:*) cookie_value "$1" "${2#cookie:}" ;;
+    location:*) header "$1" Location | sed -n "s/.*[?&]${2#location:}=\([^&#]*\).*/\1/p" ;;
+    body) cat "$work/$1.body" ;;
+  esac
+}
+
+# luggage TOKEN PLACE MATCH prints what came along with a token, or with the one before it, where the answer that brought it has nothing there.
+luggage() {
+  local file id value
+  for file in "$work"/*.status; do
+    id=$(basename "$file" .status)
+    [ "$(refresh "$id")" = "$1" ] || continue
+    value=$(place "$id" "$2")
+    [ -z "$3" ] || value=$(printf %s "$value" | python3 -SE -c 'import re, sys
+m = re.search(sys.argv[1], sys.stdin.read())
+print(m.group(1) if m else "")' "$3")
+    if [ -n "$value" ]; then
+      printf '%s\n' "$value"
+      return
+    fi
+    [ -s "$work/$id.presented" ] || continue
+    luggage "$(cat "$work/$id.presented")" "$2" "$3"
+    return
+  done
+}

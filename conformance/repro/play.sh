@@ -17,6 +17,7 @@ send() {
   rm -f "$work/$id".*
   echo "$2" >"$work/$id.call"
   echo "$url" >"$work/$id.url"
+  [ -z "${presented:-}" ] || echo "$presented" >"$work/$id.presented"
   shift 4
   case " $* " in *' --data-binary '*) body=yes ;; esac
   case $method$body in
@@ -173,10 +174,13 @@ verdict() {
 
 # age ID N refreshes the session that a login began, as often as the one had been whose place it takes.
 age() {
-  local i
-  for ((i = 0; i < $2; i++)); do
-    need "$1" "$(refresh "$1")"
-    turn "$1" "$(refresh "$1")" "$(access "$1")"
+  local i file last=$1-0
+  for file in "$work/$1".*; do cp "$file" "$work/$last.${file##*.}"; done
+  for ((i = 1; i <= $2; i++)); do
+    need "$1" "$(refresh "$last")"
+    turn "$1-$i" "$(refresh "$last")" "$(access "$last")"
+    last=$1-$i
   done
+  for file in "$work/$last".*; do cp "$file" "$work/$1.${file##*.}"; done
   echo "       and $2 refreshes, as that session had had"
 }

@@ -88,7 +88,7 @@ near() {
 # life_agrees ID POINTER UNITS: expires_in is exp minus iat.
 life_agrees() {
   local stated
-  stated=$(json "$1" "$2")
+  stated=$(place "$1" "$2")
   case $stated in '' | *[!0-9]*) return 1 ;; esac
   near "$(token_life "$1")" "$((stated / $3))" 1
 }
@@ -179,7 +179,7 @@ segment() { printf %s "$2" | cut -d. -f"$1"; }
 flip_case() { printf %s "$1" | tr 'A-Za-z' 'a-zA-Z'; }
 
 # flip_first puts another first character, flip_last another one near the end.
-flip_first() { case $1 in 0*) printf %s "1${1#0}" ;; *) printf %s "0${1#?}" ;; esac; }
+flip_first() { case $1 in 0*) printf %s "1${1#?}" ;; *) printf %s "0${1#?}" ;; esac; }
 
 flip_last() {
   local n=$((${#1} - 3))
