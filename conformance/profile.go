@@ -139,19 +139,16 @@ func (c Call) authorizes() bool {
 	return c.needsAccess()
 }
 
-// plain: nothing but tokens and passwords goes to and fro, in bodies and cookies, and any 2xx is a success.
-func (p Profile) plain() bool {
-	for _, c := range p.calls() {
-		if c.Command != "" && c.name == "login" || c.step() || c.Words != nil || c.OK != nil && c.name != "provision" {
-			return false
-		}
+// hide keeps the profile's own secrets out of reports.
+func (p Profile) hide(s *secrets) {
+	for value, name := range p.secrets() {
+		s.hideLong(value, name)
 	}
-	a := p.Answer
-	return a.Companions == nil && strings.HasPrefix(a.AccessToken, "/") && (a.RefreshToken == "" || strings.HasPrefix(a.RefreshToken, "/"))
 }
 
-// hide keeps fixed secrets of the profile, a client's for example, out of reports.
-func (p Profile) hide(s *secrets) {
+// secrets are fixed secrets of the profile, a client's for example, with the member or header that holds each.
+func (p Profile) secrets() map[string]string {
+	all := map[string]string{}
 	for _, c := range p.calls() {
 		fixed := map[string]string{}
 		maps.Copy(fixed, c.Headers)
@@ -163,10 +160,11 @@ func (p Profile) hide(s *secrets) {
 			lower := strings.ToLower(name)
 			secret := lower == "authorization" || strings.Contains(lower, "key") || strings.Contains(lower, "secret") || strings.Contains(lower, "password")
 			if secret && !wordPattern.MatchString(value) {
-				s.hideLong(value, name)
+				all[value] = name
 			}
 		}
 	}
+	return all
 }
 
 // lacks says why a story with these needs cannot be judged on this shape; "": it can.

@@ -41,6 +41,8 @@ const (
 	markJSON  = "\ue003" // … of one that is spelled for JSON
 )
 
+var notName = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
 var marked = regexp.MustCompile(markBegin + `(\d+)([` + markRaw + markForm + markJSON + `])`)
 
 func newWords(r *run, show func(string) string) *words {
@@ -51,6 +53,11 @@ func newWords(r *run, show func(string) string) *words {
 	}
 	if r.opts.JWTSecret != "" {
 		w.secrets = append(w.secrets, &secret{value: r.opts.JWTSecret, shell: "$JWT_SECRET", env: "JWT_SECRET", what: "the secret that signs access tokens"})
+	}
+	fixed := r.opts.Profile.secrets()
+	for _, value := range slices.Sorted(maps.Keys(fixed)) {
+		env := strings.ToUpper(notName.ReplaceAllString(fixed[value], "_"))
+		w.secrets = append(w.secrets, &secret{value: value, shell: "$" + env, env: env, what: "the profile's " + fixed[value]})
 	}
 	var parts []*secret
 	for _, value := range slices.Sorted(maps.Keys(r.secrets.tokens)) {
