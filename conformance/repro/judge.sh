@@ -82,6 +82,12 @@ client_error() {
   esac
 }
 
+# refused_after ID LOGOUT: refused, if the logout said yes.
+refused_after() {
+  accepted "$2" || return 0
+  refused "$1"
+}
+
 client_refusal() {
   client_error "$1" || return
   no_tokens "$1"
