@@ -107,10 +107,19 @@ func (w *words) forgery(value string, e *exchange) (*secret, string) {
 		return nil, ""
 	}
 	how := w.signature(best, parts)
-	if how == "" {
-		return nil, ""
+	if t, _ := parseJWT(best.value); how == "" || part(t.parts[0], t.header, header) != parts[0] || part(t.parts[1], t.claims, claims) != parts[1] {
+		return nil, "" // such as one in which a claim comes twice
 	}
 	return best, forgeShell(best.shell, header, claims, e.at, how)
+}
+
+// part is a part of a JWT with changes, as forge makes it.
+func part(genuine string, members, changes map[string]any) string {
+	if len(changes) == 0 {
+		return genuine
+	}
+	edited, _, _ := strings.Cut(jwt{header: members}.with(changes, nil), ".")
+	return edited
 }
 
 // forgeShell is the command that makes a token of another one; times near the exchange's are told by their distance.

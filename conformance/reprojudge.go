@@ -139,6 +139,8 @@ func plainWants() map[string][]string {
 		"200 and a new cookie":              {"rotated"},
 		"200 and a new token":               {"rotated"},
 		"503 and Retry-After":               {"is_503"},
+		"503, and the client tries again":   {"unavailable"},
+		"iat at the time of the answer":     {"issued_now"},
 		"new tokens":                        {"rotated"},
 		"refused, no token":                 {"refused"},
 		"4xx":                               {"client_error"},

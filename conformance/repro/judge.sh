@@ -137,6 +137,9 @@ below_500() {
   esac
 }
 
+# unavailable: no answer, or an error of the server.
+unavailable() { case $(status "$1") in 000 | 5??) ;; *) return 1 ;; esac; }
+
 # is_503: an error that says so, and when to come again.
 is_503() {
   answered "$1" || return 2

@@ -72,6 +72,12 @@ token_lives() {
   [ "$n" -ge "$2" ] && [ "$n" -le "$3" ]
 }
 
+# issued_now ID: the access token's iat is the time at which it came.
+issued_now() {
+  [ -n "$(access "$1")" ] || return 2
+  near "$(claim "$(access "$1")" 2 iat)" "$(cat "$work/$1.at")" 60
+}
+
 # own_end_agrees ID: a refresh token that is a JWT ends when its cookie does.
 own_end_agrees() {
   local exp
