@@ -170,6 +170,7 @@ var alone = map[string]string{
 	"admin.timing": "it is a matter of medians",
 	"login-password-not-checked admin.disable": "what a wrong password earns is part of it",
 	"at-claim-names-fold-case":                 "forge makes no claim in capitals beside another",
+	"at-iss-not-checked/other-on-refresh":      "the issuer that is altered is another one",
 	"at-duplicate-claims":                      "forge makes no claim twice",
 	"at-cutoff-same-second":                    "it is a matter of the second",
 	"login-same-second-collision":              "it is a matter of the second",
