@@ -5,7 +5,7 @@ func logoutEnds() Scenario {
 		ID: "logout.ends", Title: "A logout ends the session at the server", Level: Must, Stage: 8,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("RFC 7009", "§2.2")},
 		Why:  "a logout that only deletes the cookie leaves every copy of the token alive for thirty days",
-		Hint: "revoke the family, then answer; 503 if it could not be made durable",
+		Hint: "revoke the family, then answer; 503 if it could not be made durable; by the refresh token alone, as the access token has mostly ended by then",
 		Checks: []Check{
 			{Slug: "accepted", Text: "it is answered with 2xx"},
 			{Slug: "token-dead", Text: "the token is refused afterwards"},

@@ -537,7 +537,6 @@ func TestEveryCheckCanFail(t *testing.T) {
 
 // cannotFail names checks that only other tests make fail, with the reason.
 var cannotFail = map[string]string{
-	"access.signed/resigned":   "its own precondition: a secret that does not open the endpoint is the wrong one",
 	"http.odd-cookies/nul":     "net/http refuses it before any handler; TestRawCookies has a server of its own",
 	"http.odd-cookies/newline": "likewise",
 }

@@ -130,7 +130,7 @@ func rotationCredential() Scenario {
 		ID: "rotation.credential", Title: "Nothing is refreshed without a refresh token", Level: Must, Stage: 3,
 		Refs:   []Ref{requiredBy("RFC 6749", "§6"), motivatedBy("the kit's contract", "tokens never travel in a URL")},
 		Why:    "an endpoint that mints tokens for anybody is a login without a password",
-		Hint:   "refuse a missing cookie first; then verify before any look-up",
+		Hint:   "refuse a missing cookie first, by the refusal that all others get (where the framework demands the cookie, as FastAPI's Cookie(...) does, it answers 422 of its own: make it optional); then verify before any look-up",
 		Checks: []Check{{Slug: "none", Text: "a refresh without a cookie is refused"}},
 	}
 	for _, c := range cases {

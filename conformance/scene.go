@@ -185,7 +185,7 @@ func (s *Scene) Check(slug string, e *exchange, holds bool, want, got string) bo
 
 // Accepted checks for a yes, and stops the story on a no: what follows would make no sense.
 func (s *Scene) Accepted(slug string, e *exchange) {
-	if s.unknown(slug, e) || s.Check(slug, e, e.accepted(), "2xx"+map[bool]string{true: " with tokens"}[e.call == "login" || e.call == "refresh"], "") {
+	if !s.unknown(slug, e) && s.Check(slug, e, e.accepted(), "2xx"+map[bool]string{true: " with tokens"}[e.call == "login" || e.call == "refresh"], "") {
 		return
 	}
 	panic(stop{})

@@ -170,9 +170,6 @@ func accessSigned() Scenario {
 		Refs: []Ref{requiredBy("RFC 7519", "§4, §7.2"), recommendedBy("RFC 8725", "§3.1, §3.8–3.11"), requiredBy("RFC 7515", "§4.1.11")},
 		Why:  "services share secrets: a token that another one signed, for another purpose or long ago, opens this one",
 		Hint: "pin the algorithm; demand typ, iss, aud and exp by configuration, and compare them whole",
-		Checks: []Check{
-			{Slug: "resigned", Text: "the genuine claims, signed again with the secret, open the endpoint"},
-		},
 	}
 	for _, h := range hostileTokens() {
 		sc.Checks = append(sc.Checks, Check{Slug: h.slug, Text: h.text, Level: h.level})
@@ -196,9 +193,10 @@ func (s *Scene) hostile() {
 		}
 		return e
 	}
+	untouched := v.Me(v.access.value, "as it came")
+	s.Given("the access token does not open the protected endpoint", untouched, untouched.accepted())
 	genuine := send(hostileToken{}, "signed again")
 	s.Given("the secret is not the one that signs access tokens", genuine, genuine.accepted())
-	s.Check("resigned", genuine, true, "", "")
 	for _, h := range hostileTokens() {
 		switch {
 		case strings.HasPrefix(h.slug, "typ") && t.header["typ"] != "at+jwt" && h.slug != "typ-refresh":
