@@ -75,7 +75,7 @@ func address(base *url.URL, path string) *url.URL {
 func (c *client) do(ctx context.Context, e *exchange) {
 	for {
 		c.once(ctx, e)
-		if !c.again(ctx, e) {
+		if e.guess || !c.again(ctx, e) {
 			return
 		}
 	}

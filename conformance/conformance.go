@@ -40,6 +40,7 @@ type Options struct {
 	JWKS []byte // the public keys that verify the target's access tokens, as a JSON Web Key Set or PEM; empty: unknown
 
 	Production      bool // the target runs as in production, so its cookies must be Secure although this is plain http
+	PlainHTTP       bool // browsers on other hosts come by plain http, and drop Secure cookies, although this host's would not
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
 	AllowRemote     bool // the target may be another host: the run ends sessions and sends wrong passwords there
 
@@ -187,6 +188,9 @@ func (o Options) complete() (Options, []Scenario, error) {
 		case !loopback(u) && len(o.Users) == 0:
 			wrong = append(wrong, "the demonstration users are for this machine only: name two accounts of the target with -user email:password, twice")
 		}
+	}
+	if o.PlainHTTP && (o.Production || o.InsecureCookies) {
+		wrong = append(wrong, "-plain-http says that browsers drop Secure cookies; -production demands them, and -insecure-cookies sends them: say one of these")
 	}
 	if len(o.Users) == 0 {
 		o.Users = DemoUsers()

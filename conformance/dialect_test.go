@@ -44,8 +44,9 @@ var dialects = []struct {
 		[]string{"rt-old-still-valid", "conc-double-spend", "logout-server-noop"},
 	},
 	{
-		"everything ends the user", faulty.Dialect{Reuse: "user", Logout: "user", Access: "dies"}, conformance.Policy{Reuse: "user", Logout: "user", Access: "dies"},
-		[]string{"family-kill-crosses-users", "at-outlives-session", "reuse-plain-401", "logout-server-noop"},
+		"everything ends the user", faulty.Dialect{Reuse: "user", Logout: "user", Access: "dies", Login: "replaces", LoginLimit: 5},
+		conformance.Policy{Reuse: "user", Logout: "user", Access: "dies", Login: "replaces", LoginLimit: 5},
+		[]string{"login-old-session-not-superseded", "login-no-throttle", "login-throttle-xff-spoof", "family-kill-crosses-users", "at-outlives-session", "reuse-plain-401", "logout-server-noop"},
 	},
 	{
 		"sliding", faulty.Dialect{Lifetime: "sliding", Logout: "token"}, conformance.Policy{Lifetime: "sliding", Logout: "token"},
@@ -192,6 +193,7 @@ func TestMeasure(t *testing.T) {
 			m, err := conformance.Measure(t.Context(), o)
 			require.NoError(t, err)
 			want := d.claims
+			want.Login, want.LoginLimit = "", 0 // are not measured: nobody wants a probe that guesses passwords
 			for _, member := range []struct{ value, def *string }{
 				{&want.Rotation, ptr("strict")}, {&want.Reuse, ptr("family")}, {&want.Lifetime, ptr("both")}, {&want.Logout, ptr("family")}, {&want.Access, ptr("lives")},
 			} {

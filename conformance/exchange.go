@@ -43,6 +43,7 @@ type exchange struct {
 	alone    bool          // on a connection of its own: a server that leaves a body unread must not lose the next request
 	outage   bool          // made while the target had no database
 	dropped  bool          // the suite hung up before the answer came
+	guess    bool          // that it is throttled is an answer, and nothing to wait for
 	password bool          // cost the target a password check
 	delay    time.Duration // in a race: released that much later than the others
 	replica  int           // which one answers, from 1; 0: not chosen yet

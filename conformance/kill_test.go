@@ -56,6 +56,9 @@ func startAs(t *testing.T, as func(http.Handler, func() time.Time) http.Handler,
 		o.Log, judge.Logs = log, []string{log.Name()}
 	}
 	o.RS256 = len(faults) > 0 && needs(faulty.PublicKey)
+	if len(faults) > 0 && needs(faulty.PlainHTTP) {
+		o.Secure, judge.Production, judge.PlainHTTP = false, false, true
+	}
 	s, err := faulty.New(o)
 	require.NoError(t, err)
 	judge.JWKS = s.PublicKeys()
@@ -224,7 +227,8 @@ func TestEveryFaultIsCaught(t *testing.T) {
 				t.Parallel()
 				o := start(t, f.Name)
 				if f.Needs == faulty.Claimed {
-					o = speaking(t, faulty.Dialect{Rotation: "grace", Grace: 10 * time.Second, Access: "dies"}, conformance.Policy{Rotation: "grace", GraceSeconds: 10, Access: "dies"}, f.Name)
+					o = speaking(t, faulty.Dialect{Rotation: "grace", Grace: 10 * time.Second, Access: "dies", Login: "replaces", LoginLimit: 10},
+						conformance.Policy{Rotation: "grace", GraceSeconds: 10, Access: "dies", Login: "replaces", LoginLimit: 10}, f.Name)
 				}
 				rep, err := conformance.Run(t.Context(), o)
 				require.NoError(t, err)

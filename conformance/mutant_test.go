@@ -504,7 +504,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 			killed[id] = true
 		}
 	}
-	for _, m := range append(mutants(), hookMutants()...) {
+	for _, m := range slices.Concat(mutants(), hookMutants(), loginClaimMutants()) {
 		if m.wrap == nil && m.base == nil {
 			killed[m.check] = true
 			continue

@@ -15,7 +15,7 @@ const (
 )
 
 // play runs the ordinary stories one after the other, then those that wait, all at once around shared waits, then those that read
-// the database, when there are tokens of every fate; last come the observers, which judge every exchange of the run.
+// the database, when there are tokens of every fate, and the one that is throttled; last come the observers, which judge every exchange of the run.
 func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenario) {
 	var waiting, last []*Scene
 	if r.split != nil && !slices.ContainsFunc(selected, func(sc Scenario) bool { return sc.Needs&NeedReplicas != 0 }) {
@@ -37,7 +37,7 @@ func (r *run) play(ctx context.Context, main, expiry *target, selected []Scenari
 			r.tell(s)
 		case waits:
 			waiting = append(waiting, s)
-		case sc.Needs&NeedStorage != 0:
+		case sc.Needs&(NeedStorage|NeedLast) != 0:
 			last = append(last, s)
 		default:
 			if r.opts.Starting != nil {

@@ -23,6 +23,9 @@ type Policy struct {
 	Lifetime string `json:"lifetime,omitempty"` // both (default: a refresh prolongs the session, up to an absolute end), sliding (without such an end), absolute (a refresh prolongs nothing)
 	Logout   string `json:"logout,omitempty"`   // what it ends: family (default: the session, from a spent token too), user (all his sessions), token (a spent one ends nothing)
 	Access   string `json:"access,omitempty"`   // what the end of a session does to its access tokens: lives (default: nothing is demanded), dies
+
+	Login      string `json:"login,omitempty"`       // what a login does to the session that the browser has already: adds (default: nothing is demanded), replaces (it ends)
+	LoginLimit int    `json:"login_limit,omitempty"` // 3 to 100: so many wrong passwords for one account, then logins are answered 429 with Retry-After for a while; default: nothing is demanded
 }
 
 // words are the members that are words, the default first.
@@ -34,6 +37,7 @@ func (p *Policy) words() []policyWord {
 		{"lifetime", &p.Lifetime, []string{"both", "sliding", "absolute"}},
 		{"logout", &p.Logout, []string{"family", "user", "token"}},
 		{"access", &p.Access, []string{"lives", "dies"}},
+		{"login", &p.Login, []string{"adds", "replaces"}},
 	}
 }
 
@@ -64,6 +68,9 @@ func (p *Policy) complete() (wrong []string) {
 	} else if !forgives && p.GraceSeconds != 0 {
 		wrong = append(wrong, `policy.grace_seconds goes with "rotation": "grace" or "loser-rejected"`)
 	}
+	if p.LoginLimit != 0 && (p.LoginLimit < wrongInARow || p.LoginLimit > 100) {
+		wrong = append(wrong, fmt.Sprintf("policy.login_limit is %d; want %d (so many wrong passwords in a row do the other stories send) to 100", p.LoginLimit, wrongInARow))
+	}
 	return wrong
 }
 
@@ -79,6 +86,9 @@ func (p Policy) claims() []string {
 			claim += fmt.Sprintf(" (%v)", p.grace())
 		}
 		said = append(said, claim)
+	}
+	if p.LoginLimit > 0 {
+		said = append(said, fmt.Sprintf("login_limit %d", p.LoginLimit))
 	}
 	return said
 }

@@ -24,7 +24,7 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 	}
 	t := &target{
 		client: newClient(bases, r.opts), profile: r.opts.Profile, users: r.opts.Users,
-		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: loopback(bases[0]) || r.opts.InsecureCookies,
+		cookieName: r.opts.Profile.Answer.Cookie, secureOverHTTP: (loopback(bases[0]) || r.opts.InsecureCookies) && !r.opts.PlainHTTP,
 	}
 	s := &Scene{ctx: ctx, run: r, target: t, scenario: Scenario{ID: "preflight"}}
 	r.opts.Profile.hide(r.secrets)

@@ -84,6 +84,7 @@ const (
 	NeedLogs                      // the files that the target logs to (-logs)
 	NeedLogin                     // a login that is a request, not a command
 	NeedPassword                  // and that carries a password
+	NeedLast                      // that no story comes after it
 )
 
 // Scenarios returns the catalogue in teaching order.
@@ -96,7 +97,7 @@ func Scenarios() []Scenario {
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
 		familyIsolation(), familyState(),
 		graceAnswer(), graceTheft(), graceCloses(), graceLife(),
-		policyRotation(), policyReuse(), policyLogout(), policyAccess(),
+		policyLogin(), policyRotation(), policyReuse(), policyLogout(), policyAccess(),
 		raceRefresh(), raceReplay(), raceLogout(), raceSessions(),
 		expiryStated(), expiryAccess(), expiryRefresh(), expirySliding(), expiryFixed(), expiryReplay(), expiryLogout(), expiryAbsolute(),
 		logoutEnds(), logoutAlone(), logoutIdempotent(), logoutStale(), logoutIsolation(), logoutClears(), logoutFinal(), logoutDuplicates(),
@@ -104,7 +105,7 @@ func Scenarios() []Scenario {
 		outageRefresh(), outageLogout(), outageReplay(),
 		storageTokens(), storagePasswords(),
 		adminDisable(), adminPassword(), adminUnderWay(), adminTiming(),
-		operationsRestart(), operationsReplicas(), operationsLogs(),
+		operationsRestart(), operationsReplicas(), operationsLimit(), operationsLogs(),
 	}
 }
 

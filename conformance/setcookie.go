@@ -99,7 +99,7 @@ func (c setCookie) policy() string {
 // jar is a browser's: RFC 6265bis with host-only and domain cookies, paths, Secure and the name prefixes.
 type jar struct {
 	cookies  []jarCookie
-	insecure bool // Secure cookies may go over plain http (loopback, or asked for)
+	insecure bool // Secure cookies may go over plain http (loopback where nothing else is said, or asked for)
 }
 
 type jarCookie struct {

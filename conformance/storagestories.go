@@ -247,7 +247,7 @@ func (s *Scene) alive(before, after *audited) {
 	}
 }
 
-// playLast plays the stories that read the database.
+// playLast plays the stories that read the database, and the one after which no login may work.
 func (r *run) playLast(ctx context.Context, scenes []*Scene) {
 	for _, s := range scenes {
 		if ctx.Err() != nil {

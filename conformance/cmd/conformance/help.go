@@ -49,7 +49,7 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"The target", []string{"target", "user", "profile", "login", "refresh", "logout", "me", "production", "allow-remote", "insecure-cookies", "ca", "timeout"}},
+	{"The target", []string{"target", "user", "profile", "login", "refresh", "logout", "me", "production", "plain-http", "allow-remote", "insecure-cookies", "ca", "timeout"}},
 	{"What is judged", []string{"run", "expect", "require-all", "slow", "rounds"}},
 	{"What opens more stories", []string{"expiry-target", "advance", "session-max-ttl", "leeway", "max-wait", "jwt-secret", "jwks", "dsn", "dsn-rows", "dsn-bytes", "dsn-time", "admin", "restart", "outage", "logs"}},
 	{"What is written", []string{"report", "repro", "v", "no-color"}},

@@ -63,6 +63,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
 	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
+	fs.BoolVar(&o.PlainHTTP, "plain-http", false, "users on other hosts come by plain http, where browsers drop Secure cookies: judge what they see")
 	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
 	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")

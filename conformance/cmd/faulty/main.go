@@ -182,6 +182,8 @@ func flags() (*config, *flag.FlagSet) {
 	fs.StringVar(&d.Lifetime, "lifetime", "both", "what bounds a session: `both` an idle and an absolute end, sliding or absolute")
 	fs.StringVar(&d.Logout, "logout", "family", "what a logout ends: `family`, user or token")
 	fs.StringVar(&d.Access, "access", "lives", "what an access token does when its session ends: `lives` or dies")
+	fs.StringVar(&d.Login, "login", "adds", "what a login does to the session whose cookie comes along: it `adds` another one, or replaces it")
+	fs.IntVar(&d.LoginLimit, "login-limit", 0, "so many wrong passwords for an account from an address, then none for a minute; 0: no limit")
 	fs.BoolVar(&c.faulty.Secure, "secure", false, "set Secure cookies, as in production")
 	return c, fs
 }

@@ -34,6 +34,9 @@ func loginFaults() []Fault {
 		{Name: "login-reuses-refresh-token", What: "a login gets the refresh token of the session that the user has already"},
 		{Name: "login-ends-other-sessions", What: "a login ends the user's other sessions"},
 		{Name: "login-ends-presented-session", What: "a login ends the session whose cookie comes along"},
+		{Name: "login-old-session-not-superseded", What: "a login leaves the session whose cookie comes along alive, although the claim says otherwise", Needs: Claimed},
+		{Name: "login-no-throttle", What: "the limit on wrong passwords that is claimed is not there", Needs: Claimed},
+		{Name: "login-throttle-xff-spoof", What: "wrong passwords are counted by the first address of X-Forwarded-For", Needs: Claimed},
 	}
 }
 
@@ -225,6 +228,7 @@ func cookieFaults() []Fault {
 		{Name: "cookie-no-httponly/on-refresh", What: "scripts can read the cookie after a refresh"},
 		{Name: "cookie-no-secure", What: "the cookie is not Secure in production", Needs: Production},
 		{Name: "cookie-no-secure/on-refresh", What: "the cookie is not Secure after a refresh in production", Needs: Production},
+		{Name: "cookie-secure-on-plain-http", What: "the cookie is Secure although users come by plain http", Needs: PlainHTTP},
 		{Name: "cookie-samesite-weak", What: "the cookie has no SameSite"},
 		{Name: "cookie-samesite-weak/none", What: "the cookie is SameSite=None"},
 		{Name: "cookie-samesite-weak/lax", What: "the cookie is SameSite=Lax"},

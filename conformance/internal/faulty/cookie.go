@@ -41,6 +41,8 @@ func (s *Server) spoilAttributes(c *http.Cookie, r *http.Request, on call) {
 		c.HttpOnly = false
 	case s.has("cookie-no-secure"), s.has("cookie-no-secure/on-refresh") && on == onRefresh:
 		c.Secure = false
+	case s.has("cookie-secure-on-plain-http"):
+		c.Secure = true
 	case s.has("cookie-samesite-weak"):
 		c.SameSite = 0
 	case s.has("cookie-samesite-weak/none"):

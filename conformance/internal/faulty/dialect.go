@@ -16,6 +16,8 @@ type Dialect struct {
 	Lifetime    string        // both, sliding (no absolute end), absolute (rotation does not prolong)
 	Logout      string        // what it ends: family (from any generation), user (all sessions), token (a spent one ends nothing)
 	Access      string        // what a session's end does to its access tokens: lives, dies
+	Login       string        // what a login does to the session whose cookie comes along: adds, replaces
+	LoginLimit  int           // so many wrong passwords for an account from an address, then none for a minute; 0: no limit
 }
 
 // maxReplays bounds how often the grace answers for one token, so that a flood of replays is noticed.
@@ -32,6 +34,7 @@ func (d Dialect) check() error {
 		{"lifetime", d.Lifetime, []string{"", "both", "sliding", "absolute"}},
 		{"logout", d.Logout, []string{"", "family", "user", "token"}},
 		{"access", d.Access, []string{"", "lives", "dies"}},
+		{"login", d.Login, []string{"", "adds", "replaces"}},
 	} {
 		if !slices.Contains(c.known, c.value) {
 			return fmt.Errorf("%s %q is none of %q", c.name, c.value, c.known[1:])

@@ -17,6 +17,7 @@ type Fault struct {
 const (
 	ShortLived = "short-lived" // tokens must expire: short lives, or a clock that is moved
 	Production = "production"  // cookies must be Secure
+	PlainHTTP  = "plain http"  // browsers must come by plain http from another host
 	Secret     = "secret"      // tokens must be forged with the real secret
 	Outage     = "outage"      // the state must be taken away and given back
 	Claimed    = "claimed"     // a dialect in which it can occur must be in force

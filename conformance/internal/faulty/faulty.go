@@ -68,6 +68,7 @@ type database struct {
 	away     bool    // see Outage
 	users    []*user // sorted by e-mail
 	families map[string]*family
+	guesses  map[guesser]guesses
 	memory   // what only faults keep
 }
 
@@ -105,7 +106,7 @@ func New(o Options) (*Server, error) {
 		secure: o.Secure, hashCost: o.HashCost, window: o.Window, clock: o.Now, sleep: time.Sleep,
 		crossOrigin: http.NewCrossOriginProtection(),
 		log:         slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		database:    &database{families: map[string]*family{}, memory: newMemory()},
+		database:    &database{families: map[string]*family{}, guesses: map[guesser]guesses{}, memory: newMemory()},
 		process:     newProcess(),
 	}
 	if err := o.Dialect.check(); err != nil {

@@ -27,7 +27,7 @@ func TestFaultsAreThoseOfTheCode(t *testing.T) {
 		if f.Area == "" || f.What == "" || strings.HasSuffix(f.What, ".") {
 			t.Errorf("%s: area %q, what %q; want both, and no full stop", f.Name, f.Area, f.What)
 		}
-		if !slices.Contains([]string{"", ShortLived, Production, Secret, Outage, Claimed, Storage, PublicKey, Admin, Restart, Replicas, Logs}, f.Needs) {
+		if !slices.Contains([]string{"", ShortLived, Production, PlainHTTP, Secret, Outage, Claimed, Storage, PublicKey, Admin, Restart, Replicas, Logs}, f.Needs) {
 			t.Errorf("%s needs %q, which is nothing that there is", f.Name, f.Needs)
 		}
 	}
@@ -105,7 +105,7 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 			}
 			o := Options{Secure: f.Needs == Production, RS256: f.Needs == PublicKey}
 			if f.Needs == Claimed {
-				o.Dialect = Dialect{Rotation: "grace", Grace: graceTime, Access: "dies"}
+				o.Dialect = Dialect{Rotation: "grace", Grace: graceTime, Access: "dies", Login: "replaces", LoginLimit: 10}
 			}
 			if got := p.see(newWorld(t, o)); got != p.healthy {
 				t.Errorf("healthy: got %q, want %q", got, p.healthy)

@@ -30,7 +30,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, http.StatusUnprocessableEntity, "the password is longer than 72 bytes")
 		return
 	}
+	guess := guesser{normalize(email), s.address(r)}
+	if s.throttled(w, guess) {
+		return
+	}
 	u, ok := s.checkPassword(email, password)
+	s.count(guess, ok)
 	if !ok {
 		s.refuseLogin(w, r, email, password)
 		return
@@ -63,7 +68,7 @@ func (s *Server) startSession(seen user, cookies []string) (tokens, reason) {
 	}
 	s.lastLogin[u] = now.Unix()
 	for _, raw := range cookies {
-		if t, ok := s.parseRefresh(raw); ok && s.has("login-ends-presented-session") {
+		if t, ok := s.parseRefresh(raw); ok && (s.dialect.Login == "replaces" && !s.has("login-old-session-not-superseded") || s.has("login-ends-presented-session")) {
 			s.end(s.families[t.family], byLogout)
 		}
 	}

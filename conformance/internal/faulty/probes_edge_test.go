@@ -48,6 +48,7 @@ func cookieProbes() map[string]probe {
 		"cookie-no-httponly/on-refresh":    {"true true true", "true false true", httpOnly},
 		"cookie-no-secure":                 {"true true true", "false false false", secure},
 		"cookie-no-secure/on-refresh":      {"true true true", "true false true", secure},
+		"cookie-secure-on-plain-http":      {"false false false", "true true true", secure},
 		"cookie-samesite-weak":             {"3 3 3", "0 0 0", sameSite},
 		"cookie-samesite-weak/none":        {"3 3 3", "4 4 4", sameSite},
 		"cookie-samesite-weak/lax":         {"3 3 3", "2 2 2", sameSite},

@@ -2,6 +2,7 @@ package faulty
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -9,6 +10,15 @@ import (
 
 func nobody(w *world) reply { return w.loginAs("nobody@example.com", "wrong") }
 func wrong(w *world) reply  { return w.loginAs(alice, "wrong") }
+
+// guessed sends ten wrong passwords and one more, each from another address as its header says, and then the right one from elsewhere.
+func guessed(w *world, behind string) string {
+	var r reply
+	for i := range 11 {
+		r = w.loginAs(alice, "wrong", header("X-Forwarded-For", fmt.Sprintf("198.51.100.%d%s", i, behind)))
+	}
+	return fmt.Sprintf("%v %s %v", r, r.header.Get("Retry-After"), w.loginAs(alice, alicePassword, func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1" }))
+}
 
 func loginProbes() map[string]probe {
 	inexact := func(password string) func(w *world) string {
@@ -40,6 +50,13 @@ func loginProbes() map[string]probe {
 		"login-email-not-normalized": {"200 200", "401 401", func(w *world) string {
 			return fmt.Sprint(w.loginAs("ALICE@example.com", alicePassword), w.loginAs(" "+alice, alicePassword))
 		}},
+		"login-old-session-not-superseded": {"401", "200", func(w *world) string {
+			a := w.login()
+			w.loginAs(alice, alicePassword, cookie(a.refresh))
+			return w.refresh(a.refresh).String()
+		}},
+		"login-no-throttle":        {"429 60 200", "401  200", func(w *world) string { return guessed(w, "") }},
+		"login-throttle-xff-spoof": {"429 60 200", "401  200", func(w *world) string { return guessed(w, ", 203.0.113.7") }},
 		"login-lockout-as-dos": {"200", "401", func(w *world) string {
 			for range 5 {
 				wrong(w)
