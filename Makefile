@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 RACE := -race
 
-.PHONY: help demo test torture bench lint vuln fuzz golden
+.PHONY: help demo test flake torture bench lint vuln fuzz golden
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -12,6 +12,11 @@ demo: ## start the server on its embedded database and let the suite judge it
 test: ## all tests; on a real MySQL too where Docker runs (RACE= without a C compiler)
 	go test $(RACE) -shuffle=on -timeout 60m ./...
 	go test -run 'TestEveryFault(IsCaught|GetsTheSameVerdict)' -timeout 30m ./conformance
+
+FLAKE := 100
+flake: ## judge healthy servers over and over, in two processes at once: no verdict may ever differ; FLAKE=100 in memory, a fifth on MySQL
+	@FLAKE=$(FLAKE) go test -count=1 -v -timeout 1h -parallel 4 -run '^TestFlakeMySQL$$' ./server & other=$$!; \
+	FLAKE=$(FLAKE) go test -count=1 -v -timeout 1h -parallel 8 -run '^TestFlake$$' ./conformance; failed=$$?; wait $$other && exit $$failed
 
 TORTURE := 1m
 torture: ## what the server does when its database is in trouble or it is killed; TORTURE=1m for each of 13 troubles
