@@ -38,6 +38,7 @@ fuzz: ## half a minute for each fuzz target
 
 golden: ## write the golden files anew; read the diff
 	go test ./conformance ./conformance/report ./docs -update
+	go test ./server -run '^TestFaultyStores$$' -update
 
 # Pinned here, not in go.mod: users of the packages should not inherit them.
 GOLANGCI    := v2.15.0
