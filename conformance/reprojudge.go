@@ -139,6 +139,7 @@ func plainWants() map[string][]string {
 		"200 and a new cookie":              {"rotated"},
 		"200 and a new token":               {"rotated"},
 		"503 and Retry-After":               {"is_503"},
+		"429":                               {"status_in", "429"},
 		"503, and the client tries again":   {"unavailable"},
 		"iat at the time of the answer":     {"issued_now"},
 		"new tokens":                        {"rotated"},
