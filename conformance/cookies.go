@@ -123,8 +123,8 @@ func cookieBrowser() Scenario {
 	return Scenario{
 		ID: "cookie.browser", Title: "A browser that only obeys the cookie's rules stays signed in and gets signed out", Level: Must, Stage: 4, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.4"), motivatedBy("RFC 6265bis", "§5.7.3")},
-		Why:  "with a Path that does not cover the route the cookie never comes back, and no server log shows why",
-		Hint: "Path must be a prefix of the routes as the browser sees them, behind proxies and mounts too",
+		Why:  "with a Path that does not cover the route, or Secure where users come by plain http, the cookie never comes back, and no server log shows why",
+		Hint: "Path must be a prefix of the routes as the browser sees them, behind proxies and mounts too; Secure by configuration, as the users come",
 		Checks: []Check{
 			{Slug: "reaches-refresh", Text: "the cookie of the login goes to the refresh address"},
 			{Slug: "refreshes", Text: "a browser's refresh works, twice"},
@@ -139,7 +139,11 @@ func cookieBrowser() Scenario {
 				u := s.target.client.url(v.call(call, "").path)
 				return strings.Contains(v.jar.header(u, s.run.clock.now()), s.target.cookieName+"=")
 			}
-			if !s.Check("reaches-refresh", login, sends("refresh"), "sent to "+s.target.profile.Refresh.Path, "not sent") {
+			got := "not sent"
+			if login.cookie(s.target.cookieName)[0].Secure && !v.jar.insecure && s.target.client.base.Scheme != "https" {
+				got += ": it is Secure, and browsers come by plain http"
+			}
+			if !s.Check("reaches-refresh", login, sends("refresh"), "sent to "+s.target.profile.Refresh.Path, got) {
 				return
 			}
 			for range 2 {

@@ -160,7 +160,7 @@ func (e *exchange) got() string {
 			s += " " + d
 		}
 	}
-	if e.status == http.StatusTooManyRequests {
+	if e.status == http.StatusTooManyRequests && !e.guess {
 		s += " (too many requests: lift that limit while the suite runs)"
 	}
 	return s

@@ -141,9 +141,10 @@ func (s *Scene) play() {
 	if s.scenario.Needs&(NeedAdmin|NeedRestart|NeedOutage) != 0 {
 		timeout += hookTime
 	}
-	if s.park != nil {
+	if s.park != nil || s.scenario.Needs&NeedLast != 0 {
 		timeout += s.run.opts.MaxWait
-	} else {
+	}
+	if s.park == nil {
 		s.park = func(time.Time) error { return errors.New("a story that waits must say so in Needs") }
 	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, timeout, errors.New("the story took too long"))

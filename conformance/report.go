@@ -94,7 +94,7 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 	secure := slices.ContainsFunc(r.all, func(e *exchange) bool {
 		return slices.ContainsFunc(e.cookies, func(c setCookie) bool { return c.Secure })
 	})
-	if secure && main.client.base.Scheme == "http" {
+	if secure && main.client.base.Scheme == "http" && main.secureOverHTTP {
 		rep.Run.Notes = append(rep.Run.Notes, "the suite's browser sent Secure cookies over plain http")
 	}
 	for i, base := range main.client.bases {
