@@ -38,7 +38,7 @@ func (a *Actor) take(e *exchange) {
 	if e.access != nil && e.accepted() {
 		a.access = e.access
 	}
-	if e.refresh != nil && e.accepted() {
+	if e.accepted() && (e.refresh != nil || e.call == "login" && a.scene.run.opts.NoRefresh) {
 		a.refresh, a.since, a.last = e.refresh, a.scene.run.clock.now(), e
 	}
 }
@@ -68,6 +68,9 @@ func (a *Actor) LoginBody(body, contentType, note string) *exchange {
 // SignIn is the precondition of most stories: a session that has just been refreshed, so that what fails later is the story's doing. A
 // family that an earlier story left alive serves as well as a new one.
 func (a *Actor) SignIn() *Actor {
+	if a.scene.run.opts.NoRefresh {
+		return a.NewSession()
+	}
 	t := a.scene.target
 	if spare := t.takeSpare(a.user, a.scene.run.clock.now()); spare != nil {
 		a.jar, a.refresh, a.access, a.since, a.last = spare.jar, spare.refresh, spare.access, spare.since, spare.last
@@ -82,7 +85,7 @@ func (a *Actor) SignIn() *Actor {
 // NewSession is a login of its own.
 func (a *Actor) NewSession() *Actor {
 	e := a.Login()
-	a.scene.Given("the login did not work", e, e.accepted() && e.refresh != nil)
+	a.scene.Given("the login did not work", e, e.accepted() && a.scene.signedIn(e))
 	return a
 }
 
@@ -107,9 +110,18 @@ func (a *Actor) RefreshRaw(value, note string) *exchange {
 // Rotate is a refresh as a precondition; it returns the token that is spent now.
 func (a *Actor) Rotate() (spent *token) {
 	spent = a.refresh
+	a.renew()
+	return spent
+}
+
+// renew brings the next access token: by a refresh, or by a login where there is none yet.
+func (a *Actor) renew() *exchange {
+	if a.scene.run.opts.NoRefresh {
+		return a.NewSession().last
+	}
 	e := a.Refresh()
 	a.scene.Given("a live token did not rotate", e, e.rotated())
-	return spent
+	return e
 }
 
 // Logout presents the actor's current token.

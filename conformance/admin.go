@@ -10,7 +10,7 @@ import (
 
 func adminDisable() Scenario {
 	return Scenario{
-		ID: "admin.disable", Title: "A user who is disabled is out at once, and in again only by his password", Level: Must, Stage: 9, Needs: NeedAdmin | NeedLogin,
+		ID: "admin.disable", Title: "A user who is disabled is out at once, and in again only by his password", Level: Must, Stage: 11, Needs: NeedAdmin | NeedLogin,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.2"), motivatedBy("the kit's contract", "disabling a user ends his sessions")},
 		Why:  "somebody leaves the company, his account is closed, and his telephone goes on refreshing for thirty days",
 		Hint: "update the user and revoke his families in one transaction; a login checks the user again when it inserts its family",
@@ -62,7 +62,7 @@ func adminDisable() Scenario {
 
 func adminPassword() Scenario {
 	return Scenario{
-		ID: "admin.password", Title: "A new password ends every session of the user, and the old password", Level: Must, Stage: 9, Needs: NeedAdmin | NeedLogin,
+		ID: "admin.password", Title: "A new password ends every session of the user, and the old password", Level: Must, Stage: 11, Needs: NeedAdmin | NeedLogin,
 		Refs: []Ref{motivatedBy("the kit's contract", "changing a password sweeps the user's families"), motivatedBy("OWASP ASVS 5.0", "7.4.3")},
 		Why:  "a password is changed because somebody else knows it; he is signed in already, and stays",
 		Hint: "write the new hash and revoke the user's families in one transaction; compare no issue time with the moment of the change",
@@ -120,7 +120,7 @@ func (a *Actor) enters(slug, password, note string) {
 
 func adminUnderWay() Scenario {
 	return Scenario{
-		ID: "admin.under-way", Title: "No refresh that is under way survives its user's end", Level: Must, Stage: 9, Needs: NeedAdmin | NeedLogin,
+		ID: "admin.under-way", Title: "No refresh that is under way survives its user's end", Level: Must, Stage: 11, Needs: NeedAdmin | NeedLogin,
 		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation"), recommendedBy("OWASP ASVS 5.0", "7.4.2, 15.4.2")},
 		Why:  "a sweep of the rows that are there misses the one that a refresh is just inserting: that session goes on for ever",
 		Hint: "keep validity in one row of the family, or count a generation of the user that a rotation must find unchanged",

@@ -40,7 +40,7 @@ func TestCatalogueIsWhole(t *testing.T) {
 		require.NotEmpty(t, s.Hint, s.ID)
 		require.NotEmpty(t, s.Refs, s.ID)
 		require.NotNil(t, s.Run, s.ID)
-		require.True(t, s.Stage >= 1 && s.Stage <= 9, s.ID)
+		require.True(t, s.Stage >= 1 && s.Stage <= 11, s.ID)
 		for _, r := range s.Refs {
 			require.Contains(t, []string{"required by", "recommended by", "motivated by"}, r.Strength, s.ID)
 		}

@@ -4,7 +4,7 @@ package conformance
 
 func policyRotation() Scenario {
 	return Scenario{
-		ID: "policy.rotation", Title: "A refresh token that is claimed to stay the same does", Level: Must, Stage: 3,
+		ID: "policy.rotation", Title: "A refresh token that is claimed to stay the same does", Level: Must, Stage: 5,
 		NotFor: unlessClaimed("that refresh tokens stay the same", func(p Policy) bool { return !p.rotates() }),
 		Refs:   []Ref{motivatedBy("RFC 6749", "§6"), motivatedBy("RFC 9700", "§4.14.2")},
 		Why:    "without rotation a copied refresh token works until it expires, and nobody notices; a client that keeps the first token of a server that does rotate is signed out",
@@ -31,7 +31,7 @@ func policyRotation() Scenario {
 
 func policyReuse() Scenario {
 	return Scenario{
-		ID: "policy.reuse", Title: "The return of a spent token ends what is claimed, and nothing else", Level: Must, Stage: 5,
+		ID: "policy.reuse", Title: "The return of a spent token ends what is claimed, and nothing else", Level: Must, Stage: 6,
 		NotFor: unlessClaimed("another reach of a replay than the family", func(p Policy) bool { return p.rotates() && p.Reuse != "family" }),
 		Refs:   []Ref{recommendedBy("RFC 9700", "§4.14.2"), motivatedBy("OWASP ASVS 5.0", "10.4.5")},
 		Why:    "where a replay ends nothing, the thief who refreshed first keeps the session; where it ends everything, each replay signs every device out",
@@ -66,7 +66,7 @@ func policyReuse() Scenario {
 
 func policyLogout() Scenario {
 	return Scenario{
-		ID: "policy.logout", Title: "A logout ends what is claimed", Level: Must, Stage: 8,
+		ID: "policy.logout", Title: "A logout ends what is claimed", Level: Must, Stage: 9,
 		NotFor: unlessClaimed("another reach of a logout than the session", func(p Policy) bool { return p.Logout != "family" && p.rotates() }),
 		Refs:   []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("RFC 7009", "§2.1")},
 		Why:    "a user who signs out must know of which devices",
@@ -102,7 +102,7 @@ func policyLogout() Scenario {
 
 func policyAccess() Scenario {
 	return Scenario{
-		ID: "policy.access", Title: "An access token dies with its session, as claimed", Level: Must, Stage: 8, Needs: NeedMe,
+		ID: "policy.access", Title: "An access token dies with its session, as claimed", Level: Must, Stage: 9, Needs: NeedMe,
 		NotFor: unlessClaimed("that access tokens die with their session", func(p Policy) bool { return p.Access == "dies" }),
 		Refs:   []Ref{motivatedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("RFC 7009", "§2.1")},
 		Why:    "who relies on the claim believes that a sign-out locks a stolen access token out at once",
@@ -140,7 +140,7 @@ func policyAccess() Scenario {
 
 func expiryFixed() Scenario {
 	return Scenario{
-		ID: "expiry.fixed", Title: "A refresh does not prolong a session that is claimed not to be", Level: Must, Stage: 7, Needs: NeedTime,
+		ID: "expiry.fixed", Title: "A refresh does not prolong a session that is claimed not to be", Level: Must, Stage: 8, Needs: NeedTime,
 		NotFor: unlessClaimed("that a refresh does not prolong the session", func(p Policy) bool { return p.Lifetime == "absolute" }),
 		Refs:   []Ref{recommendedBy("OWASP ASVS 5.0", "7.3.2, 10.4.8")},
 		Why:    "the end that a policy promises is moved by each refresh, a thief's too",

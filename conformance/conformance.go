@@ -44,6 +44,8 @@ type Options struct {
 	InsecureCookies bool // the suite's browser sends Secure cookies over plain http to other hosts than this one
 	AllowRemote     bool // the target may be another host: the run ends sessions and sends wrong passwords there
 
+	NoRefresh bool // the target has no refresh yet, see the stages of the course: a login stands in for one wherever it is not what is judged
+
 	Slow       bool        // also the stories that cost the target many password checks
 	RaceRounds int         // 0: 8
 	TLS        *tls.Config // for targets whose certificate is not signed by the system's roots; nil: those

@@ -8,7 +8,7 @@ import (
 
 func cookieAttributes() Scenario {
 	return Scenario{
-		ID: "cookie.attributes", Title: "The refresh cookie is out of reach for scripts, other sites and other paths", Level: Must, Stage: 4, Needs: NeedCookie,
+		ID: "cookie.attributes", Title: "The refresh cookie is out of reach for scripts, other sites and other paths", Level: Must, Stage: 3, Needs: NeedCookie,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "3.3.2–3.3.5"), requiredBy("RFC 6265", "§4.1.2, §6.1")},
 		Why:  "a script that an attacker injects reads what is not HttpOnly; a form on his page sends what is not SameSite",
 		Hint: "HttpOnly; SameSite=Strict; Path=/auth; Max-Age: in one function that login, refresh and logout share",
@@ -52,7 +52,7 @@ func (s *Scene) commonFolder() bool {
 
 func cookieSecure() Scenario {
 	return Scenario{
-		ID: "cookie.secure", Title: "The refresh cookie is Secure in production", Level: Must, Stage: 4, Needs: NeedCookie,
+		ID: "cookie.secure", Title: "The refresh cookie is Secure in production", Level: Must, Stage: 10, Needs: NeedCookie,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "3.3.1"), requiredBy("RFC 6265", "§4.1.2.5")},
 		Why:  "one plain-http request on an open network gives the session of thirty days away",
 		Hint: "Secure on set, rotation and deletion, by configuration; never guessed from the request behind a proxy",
@@ -79,7 +79,7 @@ func cookieSecure() Scenario {
 
 func cookieIdentity() Scenario {
 	return Scenario{
-		ID: "cookie.identity", Title: "Set, rotation and deletion speak of the same cookie", Level: Must, Stage: 4, Needs: NeedCookie,
+		ID: "cookie.identity", Title: "Set, rotation and deletion speak of the same cookie", Level: Must, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.3 step 11"), motivatedBy("RFC 6265bis", "§5.7")},
 		Why:  "a cookie with another Path or Domain is another cookie: the old one stays beside it, and logout deletes nothing",
 		Hint: "one function makes the cookie; deletion is the same with an empty value and Max-Age=0",
@@ -121,7 +121,7 @@ func cookieIdentity() Scenario {
 
 func cookieBrowser() Scenario {
 	return Scenario{
-		ID: "cookie.browser", Title: "A browser that only obeys the cookie's rules stays signed in and gets signed out", Level: Must, Stage: 4, Needs: NeedCookie,
+		ID: "cookie.browser", Title: "A browser that only obeys the cookie's rules stays signed in and gets signed out", Level: Must, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.4"), motivatedBy("RFC 6265bis", "§5.7.3")},
 		Why:  "with a Path that does not cover the route, or Secure where users come by plain http, the cookie never comes back, and no server log shows why",
 		Hint: "Path must be a prefix of the routes as the browser sees them, behind proxies and mounts too; Secure by configuration, as the users come",
@@ -164,7 +164,7 @@ func cookieBrowser() Scenario {
 
 func cookieRefusal() Scenario {
 	return Scenario{
-		ID: "cookie.refusal", Title: "A refused refresh of a foreign or garbage token deletes no cookie", Level: Must, Stage: 4, Needs: NeedCookie,
+		ID: "cookie.refusal", Title: "A refused refresh of a foreign or garbage token deletes no cookie", Level: Must, Stage: 3, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("the kit's contract", "a losing or failing refresh never deletes a cookie")},
 		Why:  "answers overtake each other: the refusal of an old request wipes the cookie that a newer one has just brought",
 		Hint: "answer 401 without Set-Cookie; a client that is told to sign in again overwrites the cookie anyway",
@@ -197,7 +197,7 @@ func cookieRefusal() Scenario {
 
 func expiryStated() Scenario {
 	return Scenario{
-		ID: "expiry.stated", Title: "The refresh token's lifetime is stated, and the same everywhere", Level: Must, Stage: 7,
+		ID: "expiry.stated", Title: "The refresh token's lifetime is stated, and the same everywhere", Level: Must, Stage: 8,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), requiredBy("RFC 6265", "§5.3 step 3")},
 		Why:  "a cookie with the access token's lifetime signs everybody out after fifteen minutes; one without any, when the browser closes",
 		Hint: "Max-Age is the remaining life of the refresh token: min(now + idle life, absolute end) − now",

@@ -10,7 +10,7 @@ const tick = time.Second
 
 func expiryAccess() Scenario {
 	return Scenario{
-		ID: "expiry.access", Title: "An expired access token opens nothing, and the session goes on", Level: Must, Stage: 7, Needs: NeedMe | NeedTime,
+		ID: "expiry.access", Title: "An expired access token opens nothing, and the session goes on", Level: Must, Stage: 8, Needs: NeedMe | NeedTime,
 		Refs: []Ref{requiredBy("RFC 7519", "§4.1.4"), requiredBy("RFC 6750", "§3.1")},
 		Why:  "the short life of the access token is all that limits a copied one, since nothing revokes it",
 		Hint: "require exp, check it against the clock, allow no leeway that you did not state",
@@ -38,7 +38,7 @@ func expiryAccess() Scenario {
 
 func expiryRefresh() Scenario {
 	return Scenario{
-		ID: "expiry.refresh", Title: "A refresh token that was not used in time is refused", Level: Must, Stage: 7, Needs: NeedTime,
+		ID: "expiry.refresh", Title: "A refresh token that was not used in time is refused", Level: Must, Stage: 8, Needs: NeedTime,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), recommendedBy("OWASP ASVS 5.0", "7.3.1")},
 		Why:  "a session that nobody uses waits for a thief",
 		Hint: "the row's expiry is a condition of the rotating UPDATE",
@@ -61,7 +61,7 @@ func expiryRefresh() Scenario {
 
 func expirySliding() Scenario {
 	return Scenario{
-		ID: "expiry.sliding", Title: "A session that is used lives on", Level: Should, Stage: 7, Needs: NeedTime, NotFor: needsSliding,
+		ID: "expiry.sliding", Title: "A session that is used lives on", Level: Should, Stage: 8, Needs: NeedTime, NotFor: needsSliding,
 		Refs: []Ref{motivatedBy("the kit's contract", "sliding idle life"), motivatedBy("OWASP ASVS 5.0", "7.3.1")},
 		Why:  "users who are active every day are signed out all the same",
 		Hint: "each rotation sets the idle end anew, up to the absolute end",
@@ -87,7 +87,7 @@ func expirySliding() Scenario {
 
 func expiryReplay() Scenario {
 	return Scenario{
-		ID: "expiry.replay", Title: "A rotated token ends its family although its own life is over", Level: Must, Stage: 7, Needs: NeedTime, NotFor: needsRotation,
+		ID: "expiry.replay", Title: "A rotated token ends its family although its own life is over", Level: Must, Stage: 8, Needs: NeedTime, NotFor: needsRotation,
 		Refs: []Ref{motivatedBy("the kit's contract", "a rotated token, presented again at any age, ends the whole family"), recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "a check of exp before the look-up hides the replay: the thief's session goes on",
 		Hint: "exp is never a reason to skip the row; expiry is the row's",
@@ -118,7 +118,7 @@ func expiryReplay() Scenario {
 
 func expiryLogout() Scenario {
 	return Scenario{
-		ID: "expiry.logout", Title: "An expired session can be logged out", Level: Must, Stage: 8, Needs: NeedTime,
+		ID: "expiry.logout", Title: "An expired session can be logged out", Level: Must, Stage: 9, Needs: NeedTime,
 		Refs: []Ref{motivatedBy("the kit's contract", "logout is idempotent"), motivatedBy("RFC 7009", "§2.2")},
 		Why:  "the user comes back after a month, presses sign out, and gets an error",
 		Hint: "logout judges neither expiry nor rotation: it ends the family that a genuine token names, and always deletes the cookie",
@@ -168,7 +168,7 @@ const mostRotations = 40
 
 func expiryAbsolute() Scenario {
 	return Scenario{
-		ID: "expiry.absolute", Title: "Rotation never moves the absolute end of a session", Level: Must, Stage: 7, Needs: NeedTime | NeedAbsolute, NotFor: needsAbsoluteEnd,
+		ID: "expiry.absolute", Title: "Rotation never moves the absolute end of a session", Level: Must, Stage: 8, Needs: NeedTime | NeedAbsolute, NotFor: needsAbsoluteEnd,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.3.2, 10.4.8")},
 		Why:  "a stolen session that is refreshed in time lives for ever",
 		Hint: "write the absolute end at login, never again; a successor ends at min(now + idle life, absolute end)",

@@ -34,7 +34,7 @@ func (s *Scene) graceOf(v *Actor, answer *exchange) string {
 
 func graceAnswer() Scenario {
 	return Scenario{
-		ID: "grace.answer", Title: "Within the grace, the direct parent gets what the profile claims", Level: Must, Stage: 6, NotFor: needsGrace,
+		ID: "grace.answer", Title: "Within the grace, the direct parent gets what the profile claims", Level: Must, Stage: 7, NotFor: needsGrace,
 		Refs: []Ref{motivatedBy("FAPI 2.0 Security Profile", "§5.3.2.1"), motivatedBy("RFC 9700", "§4.14.2")},
 		Why:  "a second tab, or a client whose answer was lost, presents the token that was just rotated; a grace that is not there signs an honest user out",
 		Hint: "derive the same successor again from the token that is presented; make no second one",
@@ -125,7 +125,7 @@ func (s *Scene) floodGrace(v *Actor) {
 
 func graceTheft() Scenario {
 	return Scenario{
-		ID: "grace.theft", Title: "A theft within the grace is noticed at the next rotation", Level: Must, Stage: 6, NotFor: needsGrace,
+		ID: "grace.theft", Title: "A theft within the grace is noticed at the next rotation", Level: Must, Stage: 7, NotFor: needsGrace,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "a thief who is quick gets the successor as the owner does; the grace may delay that he is noticed, not prevent it",
 		Hint: "there is one chain only: the grace answers for the direct parent, and an older ancestor ends the family",
@@ -164,7 +164,7 @@ const shortestGrace = 4
 
 func graceCloses() Scenario {
 	return Scenario{
-		ID: "grace.closes", Title: "The grace ends when it is claimed to, whatever happens within it", Level: Must, Stage: 6, Needs: NeedGrace, NotFor: needsGrace,
+		ID: "grace.closes", Title: "The grace ends when it is claimed to, whatever happens within it", Level: Must, Stage: 7, Needs: NeedGrace, NotFor: needsGrace,
 		Refs: []Ref{motivatedBy("the kit's contract", "a grace is anchored at the rotation"), recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "a window that each replay opens anew never closes for a thief who keeps asking",
 		Hint: "store when the token was rotated, and compare with that",
@@ -224,7 +224,7 @@ func (s *Scene) notExtended(rotation, replay *exchange) {
 
 func graceLife() Scenario {
 	return Scenario{
-		ID: "grace.life", Title: "An answer within the grace prolongs no session", Level: Must, Stage: 7, Needs: NeedTime, NotFor: needsGrace,
+		ID: "grace.life", Title: "An answer within the grace prolongs no session", Level: Must, Stage: 8, Needs: NeedTime, NotFor: needsGrace,
 		Refs: []Ref{motivatedBy("the kit's contract", "a replay moves no expiry"), recommendedBy("OWASP ASVS 5.0", "7.3.1")},
 		Why:  "a session that nobody uses but by replays lives on for whoever replays",
 		Hint: "answer from the row as it is; write nothing but the count of replays",

@@ -8,7 +8,7 @@ import (
 
 func httpAnswers() Scenario {
 	return Scenario{
-		ID: "http.answers", Title: "Every answer is one of the contract's", Level: Must, Stage: 9,
+		ID: "http.answers", Title: "Every answer is one of the contract's", Level: Must, Stage: 10,
 		Refs: []Ref{requiredBy("RFC 9110", "§15"), motivatedBy("RFC 9457", "§3")},
 		Why:  "a client can only act on what it was promised; a 500 for its own mistake makes it try again for ever",
 		Hint: "one table from the domain's errors to statuses; everything unknown is logged and answered 503",
@@ -68,7 +68,7 @@ func httpAnswers() Scenario {
 
 func httpSecrecy() Scenario {
 	return Scenario{
-		ID: "http.secrecy", Title: "Tokens are only where they belong", Level: Must, Stage: 9,
+		ID: "http.secrecy", Title: "Tokens are only where they belong", Level: Must, Stage: 10,
 		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "3.3.4, 16.2.5"), motivatedBy("the kit's contract", "tokens never travel in a URL, nor in a body")},
 		Why:  "an HttpOnly cookie is for nothing when the same token stands in the body, where any script reads it",
 		Hint: "put the refresh token into Set-Cookie and nowhere else; never echo input in an error",
@@ -147,7 +147,7 @@ func internals(text string) bool {
 
 func httpCaching() Scenario {
 	return Scenario{
-		ID: "http.caching", Title: "No cache keeps an answer with tokens", Level: Must, Stage: 9,
+		ID: "http.caching", Title: "No cache keeps an answer with tokens", Level: Must, Stage: 10,
 		Refs: []Ref{requiredBy("RFC 6749", "§5.1"), requiredBy("RFC 9111", "§5.2.2.5")},
 		Why:  "a proxy, or the browser's back button, hands out somebody's tokens",
 		Hint: "Cache-Control: no-store on every answer below /auth",
@@ -187,7 +187,7 @@ func httpCaching() Scenario {
 
 func httpOneAnswer() Scenario {
 	return Scenario{
-		ID: "http.one-answer", Title: "Every refresh token that is no good gets the same answer", Level: Should, Stage: 9,
+		ID: "http.one-answer", Title: "Every refresh token that is no good gets the same answer", Level: Should, Stage: 10,
 		Refs: []Ref{motivatedBy("the kit's contract", "one answer for missing, unknown, rotated, revoked, expired, malformed")},
 		Why:  "an answer that says “reused” tells the thief that he was noticed, and one that says “unknown” that a guess was none",
 		Hint: "one error for all; the reason goes to the log",
@@ -237,7 +237,7 @@ func httpMethods() Scenario {
 		{"login-get", "login", "GET", "GET does not log in", Must},
 	}
 	sc := Scenario{
-		ID: "http.methods", Title: "Only POST changes anything", Level: Must, Stage: 9,
+		ID: "http.methods", Title: "Only POST changes anything", Level: Must, Stage: 10,
 		Refs: []Ref{requiredBy("RFC 9110", "§9.2.1, §15.5.6")},
 		Why:  "browsers, proxies and link previews repeat and prefetch GET: each consumes a token, or signs somebody out",
 		Hint: "register the routes for POST alone; answer the rest with 405 and Allow",

@@ -2,7 +2,7 @@ package conformance
 
 func logoutEnds() Scenario {
 	return Scenario{
-		ID: "logout.ends", Title: "A logout ends the session at the server", Level: Must, Stage: 8,
+		ID: "logout.ends", Title: "A logout ends the session at the server", Level: Must, Stage: 9,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("RFC 7009", "§2.2")},
 		Why:  "a logout that only deletes the cookie leaves every copy of the token alive for thirty days",
 		Hint: "revoke the family, then answer; 503 if it could not be made durable; by the refresh token alone, as the access token has mostly ended by then",
@@ -27,7 +27,7 @@ func logoutEnds() Scenario {
 
 func logoutAlone() Scenario {
 	return Scenario{
-		ID: "logout.cookie-only", Title: "A logout needs no access token", Level: Must, Stage: 8,
+		ID: "logout.cookie-only", Title: "A logout needs no access token", Level: Must, Stage: 9,
 		Refs: []Ref{motivatedBy("the kit's contract", "logout needs no access token")},
 		Why:  "the access token has mostly ended by the time that someone signs out; then the session cannot be ended at all",
 		Hint: "mount logout outside the access-token middleware",
@@ -84,7 +84,7 @@ func (s *Scene) logoutWithoutAccess() {
 
 func logoutIdempotent() Scenario {
 	return Scenario{
-		ID: "logout.idempotent", Title: "A logout always succeeds", Level: Must, Stage: 8,
+		ID: "logout.idempotent", Title: "A logout always succeeds", Level: Must, Stage: 9,
 		Refs: []Ref{motivatedBy("RFC 7009", "§2.2"), motivatedBy("the kit's contract", "idempotent; also for a stale or garbage cookie")},
 		Why:  "the second tab signs out too and gets an error, with a dead cookie that nothing removes",
 		Hint: "whatever token came: answer 204, and delete the cookie where there is one",
@@ -162,7 +162,7 @@ func flipLast(s string) string {
 
 func logoutStale() Scenario {
 	return Scenario{
-		ID: "logout.stale", Title: "A logout with a token that was just rotated ends the session", Level: Must, Stage: 8, NotFor: needsLogoutOfFamily,
+		ID: "logout.stale", Title: "A logout with a token that was just rotated ends the session", Level: Must, Stage: 9, NotFor: needsLogoutOfFamily,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("the kit's contract", "logout from any generation")},
 		Why:  "the other tab refreshed a moment ago; the user sees “signed out” and is not",
 		Hint: "a genuine token of any generation names its family; end that",
@@ -191,7 +191,7 @@ func logoutStale() Scenario {
 
 func logoutIsolation() Scenario {
 	return Scenario{
-		ID: "logout.isolation", Title: "A logout ends this session and no other", Level: Must, Stage: 8,
+		ID: "logout.isolation", Title: "A logout ends this session and no other", Level: Must, Stage: 9,
 		Refs: []Ref{motivatedBy("the kit's contract", "family isolation")},
 		Why:  "signing out at a borrowed computer signs out the telephone at home",
 		Hint: "revoke by family; signing out everywhere is another button",
@@ -241,7 +241,7 @@ func logoutIsolation() Scenario {
 
 func logoutClears() Scenario {
 	return Scenario{
-		ID: "logout.clears", Title: "A logout deletes the cookie that the login set", Level: Must, Stage: 8, Needs: NeedCookie,
+		ID: "logout.clears", Title: "A logout deletes the cookie that the login set", Level: Must, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{requiredBy("RFC 6265", "§5.3 step 11"), motivatedBy("the kit's contract", "cookie deleted")},
 		Why:  "a cookie that stays is sent with every visit, and every visit begins with an error",
 		Hint: "Set-Cookie with the same name, Path and Domain, an empty value and Max-Age=0",
@@ -277,7 +277,7 @@ func logoutClears() Scenario {
 
 func logoutFinal() Scenario {
 	return Scenario{
-		ID: "logout.final", Title: "Nothing revives a session that was logged out", Level: Must, Stage: 8,
+		ID: "logout.final", Title: "Nothing revives a session that was logged out", Level: Must, Stage: 9,
 		Refs: []Ref{motivatedBy("the kit's contract", "revoked beats grace"), recommendedBy("OWASP ASVS 5.0", "7.4.1")},
 		Why:  "a grace window or a cache of answers gives the session back to whoever asks at once",
 		Hint: "look at the family's revocation before any grace or cache",
@@ -303,7 +303,7 @@ func logoutFinal() Scenario {
 
 func logoutDuplicates() Scenario {
 	return Scenario{
-		ID: "logout.duplicates", Title: "A logout with two refresh cookies ends every genuine session", Level: Should, Stage: 8, Needs: NeedCookie,
+		ID: "logout.duplicates", Title: "A logout with two refresh cookies ends every genuine session", Level: Should, Stage: 9, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("the kit's contract", "logout ends every genuine one"), motivatedBy("RFC 6265", "§8.6")},
 		Why:  "after a change of Path browsers send two cookies; ending whichever comes first leaves the user signed in",
 		Hint: "go through all cookies of the name",

@@ -12,7 +12,7 @@ import (
 
 func operationsRestart() Scenario {
 	return Scenario{
-		ID: "operations.restart", Title: "A restart changes nothing: what lives goes on, and what has ended stays so", Level: Must, Stage: 9, Needs: NeedRestart,
+		ID: "operations.restart", Title: "A restart changes nothing: what lives goes on, and what has ended stays so", Level: Must, Stage: 11, Needs: NeedRestart,
 		Refs: []Ref{motivatedBy("the kit's contract", "the 401 is sent only when the revocation is durable"), recommendedBy("OWASP ASVS 5.0", "7.4.1")},
 		Why:  "a list of spent or revoked tokens in memory is empty after every deployment: every thief's copy works again",
 		Hint: "keep sessions and their ends in the database, and the signing keys in the configuration; a server that means to forget its sessions is not given -restart",
@@ -80,7 +80,7 @@ func (s *Scene) revoked() []*token {
 
 func operationsLogs() Scenario {
 	return Scenario{
-		ID: "operations.logs", Title: "The log holds no token and no password, and tells of attacks", Level: Must, Stage: 9, Needs: NeedLogs,
+		ID: "operations.logs", Title: "The log holds no token and no password, and tells of attacks", Level: Must, Stage: 11, Needs: NeedLogs,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "16.2.5, 16.3.1, 16.3.3"), motivatedBy("RFC 9700", "§4.14.2")},
 		Why:  "logs are read by many, kept for long and sent elsewhere: a token in them is a session of whoever reads it",
 		Hint: "log methods, paths, statuses and IDs; never headers, cookies, bodies or queries; of a token at most a hash",

@@ -34,7 +34,7 @@ func crossSite(h http.Header) { h.Set("Origin", evil); h.Set("Sec-Fetch-Site", "
 
 func httpCrossSite() Scenario {
 	return Scenario{
-		ID: "http.cross-site", Title: "Another site's page can neither refresh nor log out", Level: Must, Stage: 9, Needs: NeedCookie,
+		ID: "http.cross-site", Title: "Another site's page can neither refresh nor log out", Level: Must, Stage: 10, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "3.5.1"), motivatedBy("Fetch Standard", "Origin; Sec-Fetch-Site")},
 		Why:  "a form on another site consumes the victim's token, and his tabs are signed out; or it signs him out at will",
 		Hint: "SameSite on the cookie, and refuse a foreign Origin or Sec-Fetch-Site before anything is read (Go: http.CrossOriginProtection)",
@@ -89,7 +89,7 @@ func httpCrossSite() Scenario {
 
 func httpCORS() Scenario {
 	return Scenario{
-		ID: "http.cors", Title: "No foreign page may read an answer", Level: Must, Stage: 9,
+		ID: "http.cors", Title: "No foreign page may read an answer", Level: Must, Stage: 10,
 		Refs: []Ref{requiredBy("Fetch Standard", "CORS protocol and credentials"), motivatedBy("RFC 9110", "§12.5.5")},
 		Why:  "an origin that is reflected with credentials lets every page on the web read the access token",
 		Hint: "a list of trusted origins, compared whole; Vary: Origin whenever the answer depends on it",
@@ -139,7 +139,7 @@ func httpOddCookies() Scenario {
 		{"number", "a huge number is refused", strings.Repeat("9", 400)},
 	}
 	sc := Scenario{
-		ID: "http.odd-cookies", Title: "A cookie of garbage is refused, whatever the garbage", Level: Must, Stage: 9,
+		ID: "http.odd-cookies", Title: "A cookie of garbage is refused, whatever the garbage", Level: Must, Stage: 10,
 		Refs: []Ref{requiredBy("RFC 9110", "§15.5"), motivatedBy("RFC 6265", "§4.2.2")},
 		Why:  "browsers send what some other page stored under that name; an error of the server for it is an outage for that user",
 		Hint: "limit the length, then decode strictly; whatever fails is one refusal",
@@ -185,7 +185,7 @@ func (s *Scene) sendRaw(e *exchange) {
 
 func httpSteady() Scenario {
 	return Scenario{
-		ID: "http.steady", Title: "An ordinary client is not throttled", Level: Should, Stage: 9,
+		ID: "http.steady", Title: "An ordinary client is not throttled", Level: Should, Stage: 10,
 		Refs: []Ref{motivatedBy("RFC 6585", "§4")},
 		Why:  "a limit against guessing that counts refreshes signs out whole offices behind one address",
 		Hint: "limit logins by account and address; refreshes, if at all, by family",

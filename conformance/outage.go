@@ -74,7 +74,7 @@ func (s *Scene) keepsCookie(slug string, e *exchange) {
 
 func outageRefresh() Scenario {
 	return Scenario{
-		ID: "outage.refresh", Title: "Without its database the server signs nobody out and lets nobody in", Level: Must, Stage: 9, Needs: NeedOutage,
+		ID: "outage.refresh", Title: "Without its database the server signs nobody out and lets nobody in", Level: Must, Stage: 11, Needs: NeedOutage,
 		Refs: []Ref{requiredBy("RFC 9110", "§15.6.4"), motivatedBy("the kit's contract", "503 + Retry-After; a fault of ours never ends a session")},
 		Why:  "an error that is answered 401, with the cookie deleted, signs out every user who is active during one hiccup of the database",
 		Hint: "tell “no such row” from “no answer”: 503 with Retry-After, no Set-Cookie; commit before you answer 200",
@@ -113,7 +113,7 @@ func outageRefresh() Scenario {
 
 func outageLogout() Scenario {
 	return Scenario{
-		ID: "outage.logout", Title: "A logout that says yes has ended the session", Level: Must, Stage: 9, Needs: NeedOutage,
+		ID: "outage.logout", Title: "A logout that says yes has ended the session", Level: Must, Stage: 11, Needs: NeedOutage,
 		Refs: []Ref{motivatedBy("the kit's contract", "503 with the cookie untouched when it could not be made durable"), recommendedBy("OWASP ASVS 5.0", "7.4.1")},
 		Why:  "the user reads “signed out”, his cookie is gone, and the copy that somebody else has works on: nobody can end it any more",
 		Hint: "revoke first; answer 2xx and delete the cookie only when that is durable, 503 otherwise",
@@ -144,7 +144,7 @@ func outageLogout() Scenario {
 
 func outageReplay() Scenario {
 	return Scenario{
-		ID: "outage.replay", Title: "What was revoked stays revoked without the database", Level: Must, Stage: 9, Needs: NeedOutage,
+		ID: "outage.replay", Title: "What was revoked stays revoked without the database", Level: Must, Stage: 11, Needs: NeedOutage,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "16.5.3"), motivatedBy("the kit's contract", "no life after revocation")},
 		Why:  "a look-up that fails open makes an outage the best time to use a stolen token",
 		Hint: "an error of the look-up is an error, not “not revoked”",

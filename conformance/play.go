@@ -94,6 +94,8 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	switch {
 	case sc.NotFor != nil && sc.NotFor(t.profile.Policy) != "":
 		return sc.NotFor(t.profile.Policy)
+	case r.opts.NoRefresh && sc.Stage > loginStages:
+		return noRefreshYet
 	case sc.Needs&NeedStorage != 0 && r.opts.Audit == nil:
 		return "needs the target's database: -dsn URL, or $CONFORMANCE_DSN"
 	case r.opts.skipPreflight:

@@ -41,6 +41,11 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 		}
 		return t, nil
 	}
+	if r.opts.NoRefresh && e.err == nil && e.lacks == "" {
+		r.notes = append(r.notes, "judged without a refresh, by logins alone")
+		t.learnLogin(e)
+		return t, nil
+	}
 	problem := t.learn(e)
 	if c, _ := refreshCookie(e); e.refresh == nil && c.Value != "" {
 		r.secrets.login(c.Value, "") // never shown, whatever it is called

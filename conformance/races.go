@@ -10,7 +10,7 @@ const raceWidth = 8 // requests at once
 
 func raceRefresh() Scenario {
 	return Scenario{
-		ID: "race.refresh", Title: "Of many refreshes with one token at once, one wins", Level: Must, Stage: 6, NotFor: needsRotation,
+		ID: "race.refresh", Title: "Of many refreshes with one token at once, one wins", Level: Must, Stage: 7, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "15.4.2"), motivatedBy("RFC 9700", "§4.14.2")},
 		Why:  "read, check, then write: between the two every copy of the token is good, and a thief's race makes a session of his own",
 		Hint: "one conditional UPDATE … WHERE token_hash = ? that must change a row; the losers changed none",
@@ -84,7 +84,7 @@ func (s *Scene) judgeRace(arrived []*exchange) int {
 
 func raceReplay() Scenario {
 	return Scenario{
-		ID: "race.replay", Title: "No successor survives a replay that races a rotation", Level: Must, Stage: 6, NotFor: needsPunishment,
+		ID: "race.replay", Title: "No successor survives a replay that races a rotation", Level: Must, Stage: 7, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation"), recommendedBy("OWASP ASVS 5.0", "15.4.2")},
 		Why:  "a revocation that sweeps rows misses the one that a concurrent rotation is just inserting: the family is punished and lives on",
 		Hint: "keep validity in one row of the family, or lock that row first",
@@ -129,7 +129,7 @@ func (e *exchange) late(round int) *exchange {
 
 func raceLogout() Scenario {
 	return Scenario{
-		ID: "race.logout", Title: "A logout is final although a refresh is under way", Level: Must, Stage: 6, NotFor: needsLogoutOfFamily,
+		ID: "race.logout", Title: "A logout is final although a refresh is under way", Level: Must, Stage: 9, NotFor: needsLogoutOfFamily,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.4.1"), motivatedBy("the kit's contract", "no life after revocation")},
 		Why:  "the user signed out, the refresh of another tab commits a moment later, and the session lives on",
 		Hint: "logout and refresh must meet in one row: whichever commits second sees the other",
@@ -163,7 +163,7 @@ func raceLogout() Scenario {
 
 func raceSessions() Scenario {
 	return Scenario{
-		ID: "race.sessions", Title: "Sessions that refresh at the same moment do not hinder each other", Level: Must, Stage: 6,
+		ID: "race.sessions", Title: "Sessions that refresh at the same moment do not hinder each other", Level: Must, Stage: 7,
 		Refs: []Ref{requiredBy("RFC 9110", "§15.6"), motivatedBy("the kit's contract", "503 is the only 5xx")},
 		Why:  "a deadlock or a duplicate key under load is a 500, and the client cannot know whether its token is spent",
 		Hint: "touch one row by its primary key; repeat what the database rolled back",

@@ -136,7 +136,7 @@ func (s *Scene) strangers(a *Actor, i int, e *exchange) string {
 
 func operationsReplicas() Scenario {
 	return Scenario{
-		ID: "operations.replicas", Title: "What one replica did, every other knows at once", Level: Must, Stage: 9, Needs: NeedReplicas,
+		ID: "operations.replicas", Title: "What one replica did, every other knows at once", Level: Must, Stage: 11, Needs: NeedReplicas,
 		Refs: []Ref{motivatedBy("the kit's contract", "a session is the same session on every replica"), recommendedBy("OWASP ASVS 5.0", "7.4.1")},
 		Why:  "behind a load balancer users are signed out at random; worse, a token that one process has spent or revoked works at the next",
 		Hint: "keep sessions, and above all what ends them, in one database that decides; no map, lock or cache of the process, no read replica",

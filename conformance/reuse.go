@@ -30,7 +30,7 @@ func reuseReplay() Scenario {
 
 func reuseRevokesFamily() Scenario {
 	return Scenario{
-		ID: "reuse.revokes-family", Title: "A replay ends the whole family", Level: Must, Stage: 5, NotFor: needsPunishment,
+		ID: "reuse.revokes-family", Title: "A replay ends the whole family", Level: Must, Stage: 6, NotFor: needsPunishment,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), recommendedBy("OWASP ASVS 5.0", "10.4.5")},
 		Why:  "two parties hold one token, and one is a thief; if the newest token goes on, so does he",
 		Hint: "revoke in a statement of its own that is committed before the 401 is sent; a rollback by the error undoes it",
@@ -59,7 +59,7 @@ func reuseRevokesFamily() Scenario {
 
 func reuseThief() Scenario {
 	return Scenario{
-		ID: "reuse.thief-first", Title: "A thief who refreshes first is thrown out when the owner comes", Level: Must, Stage: 5, NotFor: needsRotation,
+		ID: "reuse.thief-first", Title: "A thief who refreshes first is thrown out when the owner comes", Level: Must, Stage: 6, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2")},
 		Why:  "this is the theft that rotation is for: the thief has the live token, the owner the rotated one",
 		Hint: "it does not matter who replays: a rotated token ends its family",
@@ -92,7 +92,7 @@ func reuseThief() Scenario {
 func reuseDepth() Scenario {
 	depths := []int{2, 3, 4, 10}
 	sc := Scenario{
-		ID: "reuse.depth", Title: "A replay is noticed however old the token is", Level: Must, Stage: 5, NotFor: needsRotation,
+		ID: "reuse.depth", Title: "A replay is noticed however old the token is", Level: Must, Stage: 6, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("RFC 9700", "§4.14.2"), motivatedBy("the kit's contract", "a rotated token, presented again at any age, ends the whole family")},
 		Why:  "a thief's copy is rarely the last one; a server that remembers one generation, or deletes old rows, lets him in or lets him stay unnoticed",
 		Hint: "carry family and generation in the signed token: then a genuine token behind its row needs no row of its own",
@@ -121,7 +121,7 @@ func reuseDepth() Scenario {
 
 func reuseStaysDead() Scenario {
 	return Scenario{
-		ID: "reuse.stays-dead", Title: "A family that was ended stays dead", Level: Must, Stage: 5, NotFor: needsPunishment,
+		ID: "reuse.stays-dead", Title: "A family that was ended stays dead", Level: Must, Stage: 6, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "no life after revocation")},
 		Why:  "a grace window or a cache that forgets the revocation gives the thief his session back",
 		Hint: "revoked beats grace; look at the family before any cache",
@@ -157,7 +157,7 @@ func reuseStaysDead() Scenario {
 
 func reuseForgery() Scenario {
 	return Scenario{
-		ID: "reuse.forgery", Title: "Only a genuine token can end a family", Level: Must, Stage: 5,
+		ID: "reuse.forgery", Title: "Only a genuine token can end a family", Level: Must, Stage: 6,
 		Refs: []Ref{recommendedBy("RFC 8725", "§3.10"), motivatedBy("the kit's contract", "a forged generation cannot end anyone's session")},
 		Why:  "if a guess or an unsigned copy counts as reuse, anybody who knows an ID signs anybody out",
 		Hint: "verify the signature before you believe the family in it",
@@ -235,7 +235,7 @@ func reuseLeaves() Scenario {
 
 func familyIsolation() Scenario {
 	return Scenario{
-		ID: "family.isolation", Title: "What happens to one family touches no other", Level: Must, Stage: 5, NotFor: needsPunishment,
+		ID: "family.isolation", Title: "What happens to one family touches no other", Level: Must, Stage: 6, NotFor: needsPunishment,
 		Refs: []Ref{motivatedBy("the kit's contract", "family isolation")},
 		Why:  "a revocation by user, or without a WHERE, signs out every device, or everybody",
 		Hint: "revoke by the family's key and nothing else",

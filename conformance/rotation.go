@@ -75,7 +75,7 @@ func (s *Scene) sameLife(login, refresh *exchange) bool {
 
 func rotationChain() Scenario {
 	return Scenario{
-		ID: "rotation.chain", Title: "A session can be refreshed many times in a row", Level: Must, Stage: 3, NotFor: needsRotation,
+		ID: "rotation.chain", Title: "A session can be refreshed many times in a row", Level: Must, Stage: 5, NotFor: needsRotation,
 		Refs: []Ref{motivatedBy("the kit's contract", "rotation"), motivatedBy("RFC 6265", "§4.1.1")},
 		Why:  "a token that its own cookie or a second within the same second breaks signs users out at random",
 		Hint: "make a token of cookie-safe characters, and never derive it from the clock",
@@ -169,7 +169,7 @@ func rotationCredential() Scenario {
 
 func rotationAccessToken() Scenario {
 	return Scenario{
-		ID: "rotation.wrong-kind", Title: "An access token is no refresh token", Level: Must, Stage: 3,
+		ID: "rotation.wrong-kind", Title: "An access token is no refresh token", Level: Must, Stage: 4,
 		Refs: []Ref{recommendedBy("RFC 8725", "§3.11–3.12")},
 		Why:  "an access token travels to every service; one that refreshes makes a session of thirty days out of fifteen minutes",
 		Hint: "check typ, audience or key of the kind; read the cookie and nothing else",
@@ -253,7 +253,7 @@ func rotationExactBytes() Scenario {
 		{"first-character", "another first character is refused", flipFirst},
 	}
 	sc := Scenario{
-		ID: "rotation.exact-bytes", Title: "Only the exact bytes of a token refresh, and near misses are harmless", Level: Must, Stage: 3,
+		ID: "rotation.exact-bytes", Title: "Only the exact bytes of a token refresh, and near misses are harmless", Level: Must, Stage: 5,
 		Refs: []Ref{motivatedBy("the kit's contract", "byte-exact comparison"), motivatedBy("RFC 7515", "§2 base64url")},
 		Why:  "a column that folds case or a lax decoder gives one token many spellings; a near miss that counts as reuse lets anybody end a session",
 		Hint: "compare a hash of the bytes in a binary column; decode strictly; garbage never reaches the family",
@@ -288,7 +288,7 @@ func rotationExactBytes() Scenario {
 
 func rotationDuplicates() Scenario {
 	return Scenario{
-		ID: "rotation.duplicates", Title: "Two refresh cookies in one request are refused without effect", Level: Should, Stage: 3, Needs: NeedCookie,
+		ID: "rotation.duplicates", Title: "Two refresh cookies in one request are refused without effect", Level: Should, Stage: 5, Needs: NeedCookie,
 		Refs: []Ref{motivatedBy("RFC 6265", "§8.6 weak integrity"), motivatedBy("RFC 6265bis", "§4.1.3 name prefixes")},
 		Why:  "a sibling host can plant a cookie of the same name; a server that takes whichever comes first lets it choose the session",
 		Hint: "count the cookies of the name; more than one: 401, no look-up, no revocation",

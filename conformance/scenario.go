@@ -14,7 +14,8 @@ type Scenario struct {
 	ID     string  // area.story; an API: never renamed, never reused
 	Title  string  // what must hold, as a sentence
 	Level  Level   // of the checks that do not name their own
-	Stage  int     // its place in the course, 1 to 9
+	Stage  int     // its place in the course, 1 to 11
+	Again  int     // a later stage that judges it once more, since only then there is what some of its checks need; 0: none
 	Needs  Need    // what the run must have been given; without it the story is not judged
 	Refs   []Ref   // the sources of the requirement
 	Why    string  // what it means for a user when it does not hold

@@ -235,6 +235,10 @@ func (s *Scene) Given(what string, e *exchange, ok bool) {
 // Control gets a yes that means something: the current token of another user's family rotates to a different one. All that was
 // judged before it in this story is established by it.
 func (s *Scene) Control() {
+	if s.run.opts.NoRefresh {
+		s.loginControl()
+		return
+	}
 	e := s.target.control(s)
 	if e == nil || !e.rotated() {
 		got := "the other user cannot log in"
@@ -243,8 +247,11 @@ func (s *Scene) Control() {
 		}
 		s.stop(Inconclusive, "the control failed: another user's live session could not refresh either (%s), so the refusals prove nothing", got)
 	}
-	s.refusals, s.unproven, s.controlled = 0, len(s.results), true
+	s.proven()
 }
+
+// proven: what was judged so far is established.
+func (s *Scene) proven() { s.refusals, s.unproven, s.controlled = 0, len(s.results), true }
 
 // rotated: a refresh that did its work, with a token that the run has not seen before: a refresh token, or an access token where the claim is
 // that refresh tokens stay the same.

@@ -166,7 +166,7 @@ func opinions() []hostileToken {
 
 func accessSigned() Scenario {
 	sc := Scenario{
-		ID: "access.signed", Title: "A right signature does not make a token right", Level: Must, Stage: 2, Needs: NeedMe | NeedSecret,
+		ID: "access.signed", Title: "A right signature does not make a token right", Level: Must, Stage: 2, Again: 3, Needs: NeedMe | NeedSecret,
 		Refs: []Ref{requiredBy("RFC 7519", "§4, §7.2"), recommendedBy("RFC 8725", "§3.1, §3.8–3.11"), requiredBy("RFC 7515", "§4.1.11")},
 		Why:  "services share secrets: a token that another one signed, for another purpose or long ago, opens this one",
 		Hint: "pin the algorithm; demand typ, iss, aud and exp by configuration, and compare them whole",
@@ -212,7 +212,9 @@ func (s *Scene) hostile() {
 	}
 	s.Control()
 	s.otherSubject(v, t)
-	s.forgedRefresh(v)
+	if !s.noRefresh("refresh-forged") {
+		s.forgedRefresh(v)
+	}
 	taken := []string{}
 	for _, h := range opinions() {
 		if e := send(h, h.text); e.accepted() {
@@ -221,7 +223,7 @@ func (s *Scene) hostile() {
 	}
 	s.Note("RFC 7519 leaves these open, and %d of %d are taken: %s", len(taken), len(opinions()), strings.Join(taken, "; "))
 	s.Control()
-	if v.Refresh().rotated() {
+	if !s.run.opts.NoRefresh && v.Refresh().rotated() {
 		v.Keep()
 	}
 }

@@ -14,7 +14,7 @@ const auditedRotations = 5
 
 func storageTokens() Scenario {
 	return Scenario{
-		ID: "storage.tokens", Title: "The database holds no token that anybody could use", Level: Must, Stage: 9, Needs: NeedStorage,
+		ID: "storage.tokens", Title: "The database holds no token that anybody could use", Level: Must, Stage: 4, Needs: NeedStorage,
 		Refs: []Ref{requiredBy("RFC 6749", "§10.4"), recommendedBy("RFC 6819", "§5.1.4.1.3"), recommendedBy("OWASP ASVS 5.0", "6.5.2")},
 		Why:  "a backup, a replica or an SQL injection would be every user's session",
 		Hint: "keep the SHA-256 of the token, in every table: the answer that a grace period repeats, the audit log and the queue too",
@@ -47,7 +47,7 @@ func storageTokens() Scenario {
 
 func storagePasswords() Scenario {
 	return Scenario{
-		ID: "storage.passwords", Title: "Passwords are kept under a slow hash alone", Level: Must, Stage: 9, Needs: NeedStorage,
+		ID: "storage.passwords", Title: "Passwords are kept under a slow hash alone", Level: Must, Stage: 4, Needs: NeedStorage,
 		Refs: []Ref{requiredBy("NIST SP 800-63B", "§5.1.1.2"), recommendedBy("OWASP ASVS 5.0", "11.4.2"), recommendedBy("OWASP ASVS 4.0.3", "2.4.4")},
 		Why:  "who reads the table once has the passwords, here and wherever else their owners use them",
 		Hint: "bcrypt at cost 12, or argon2id, in one column; no password in a log of requests or of refused logins",

@@ -26,7 +26,7 @@ func loginTiming() Scenario {
 
 func adminTiming() Scenario {
 	return Scenario{
-		ID: "admin.timing", Title: "A disabled user takes as long to refuse as an unknown one", Level: Must, Stage: 9, Needs: NeedAdmin | NeedSlow,
+		ID: "admin.timing", Title: "A disabled user takes as long to refuse as an unknown one", Level: Must, Stage: 11, Needs: NeedAdmin | NeedSlow,
 		Refs: []Ref{motivatedBy("OWASP ASVS 5.0", "6.3.8"), motivatedBy("the kit's contract", "in like time")},
 		Why:  "who is refused at once has a closed account here: that is known without any password",
 		Hint: "compare with the dummy hash for a disabled user too, then refuse",

@@ -8,7 +8,7 @@ import (
 
 func rotationUnpredictable() Scenario {
 	return Scenario{
-		ID: "rotation.unpredictable", Title: "Refresh tokens cannot be guessed", Level: Must, Stage: 3, NotFor: needsRotation,
+		ID: "rotation.unpredictable", Title: "Refresh tokens cannot be guessed", Level: Must, Stage: 4, NotFor: needsRotation,
 		Refs: []Ref{recommendedBy("OWASP ASVS 5.0", "7.2.3"), recommendedBy("RFC 9700", "§4.14.2"), requiredBy("RFC 6749", "§10.10")},
 		Why:  "a token made of a counter, the time or Math.random is found by trying",
 		Hint: "32 bytes of crypto/rand, secrets.token_urlsafe, SecureRandom, crypto.randomBytes",

@@ -46,7 +46,7 @@ func listVerb(args []string, stdout, stderr io.Writer) int {
 	}
 	total := 0
 	for _, s := range selected {
-		_, _ = fmt.Fprintf(stdout, "%d  %-6s %-24s %2d checks  %s\n", s.Stage, s.Level, s.ID, len(s.Checks), s.Title)
+		_, _ = fmt.Fprintf(stdout, "%-2d %-6s %-24s %2d checks  %s\n", s.Stage, s.Level, s.ID, len(s.Checks), s.Title)
 		total += len(s.Checks)
 		for _, c := range s.Checks {
 			if *checks {
