@@ -166,20 +166,12 @@ var cannotBeSeen = map[string]string{
 	"tx-wrong-status/logout-200":                   "legal: any 2xx is a success",
 }
 
-// primaries reads which check names the requirement that a fault breaks.
+// primaries says which check names the requirement that a fault breaks.
 func primaries(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile("testdata/primary.txt")
-	require.NoError(t, err)
-	primary := map[string]string{}
-	for line := range strings.Lines(string(b)) {
-		if fault, check, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && fault[0] != '#' {
-			require.Empty(t, primary[fault], "%s stands there twice", fault)
-			primary[fault] = check
-		}
-	}
+	primary := faulty.Primary()
 	for _, f := range faulty.Faults() {
-		require.NotEqual(t, primary[f.Name] == "", cannotBeSeen[f.Name] == "", "%s: testdata/primary.txt names its check, or cannotBeSeen the reason", f.Name)
+		require.NotEqual(t, primary[f.Name] == "", cannotBeSeen[f.Name] == "", "%s: internal/faulty/primary.txt names its check, or cannotBeSeen the reason", f.Name)
 	}
 	return primary
 }

@@ -5,8 +5,8 @@ import "slices"
 // A server that is being built along the course has a login long before it has a refresh. Options.NoRefresh judges its first stages all the same,
 // and what a refresh would have to show is left open.
 
-// loginStages are the stages of the course that a server with a login and a protected endpoint can pass.
-const loginStages = 2
+// LoginStages are the stages of the course that a server with a login and a protected endpoint can pass.
+const LoginStages = 2
 
 const noRefreshYet = "the target has no refresh yet"
 

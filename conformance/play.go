@@ -94,7 +94,7 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	switch {
 	case sc.NotFor != nil && sc.NotFor(t.profile.Policy) != "":
 		return sc.NotFor(t.profile.Policy)
-	case r.opts.NoRefresh && sc.Stage > loginStages:
+	case r.opts.NoRefresh && sc.Stage > LoginStages:
 		return noRefreshYet
 	case sc.Needs&NeedStorage != 0 && r.opts.Audit == nil:
 		return "needs the target's database: -dsn URL, or $CONFORMANCE_DSN"

@@ -19,6 +19,12 @@ type Text struct {
 	Rerun   string // the command line to repeat a story with, up to and including -run
 }
 
+// Wipe takes back the line that says what is going on.
+func (t Text) Wipe() { t.wipe() }
+
+// Mark is the sign of a verdict, in its colour.
+func (t Text) Mark(v conformance.Verdict) string { return t.paint(v, glyph(v)) }
+
 // wipe takes back the line that says what is going on.
 func (t Text) wipe() {
 	if t.Live {
@@ -141,13 +147,7 @@ func (t Text) gap(n int) {
 // Summary writes what was not judged, what was expected, the verdict, what it is about, and the counts.
 func (t Text) Summary(r *conformance.Report) {
 	t.wipe()
-	for i, g := range notJudged(r) {
-		if i == 0 {
-			t.printf("\nnot judged:\n")
-		}
-		t.list("  ", "  ", g.IDs)
-		t.printf("      %s\n", g.Reason)
-	}
+	t.NotJudged(r)
 	for i, g := range knownFailures(r) {
 		if i == 0 {
 			t.printf("\nknown failures, which do not count:\n")
@@ -182,6 +182,17 @@ func (t Text) Summary(r *conformance.Report) {
 	t.printf("  spent: %s; suite %s, catalogue %s\n", spent(r), r.Suite, r.Catalogue)
 	for _, n := range r.Run.Notes {
 		t.printf("  note: %s\n", plain(n))
+	}
+}
+
+// NotJudged lists what was not judged, by what it would need.
+func (t Text) NotJudged(r *conformance.Report) {
+	for i, g := range notJudged(r) {
+		if i == 0 {
+			t.printf("\nnot judged:\n")
+		}
+		t.list("  ", "  ", g.IDs)
+		t.printf("      %s\n", g.Reason)
 	}
 }
 

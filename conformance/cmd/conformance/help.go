@@ -11,6 +11,7 @@ import (
 const usage = `conformance judges a running implementation of JWT login with rotating refresh tokens, in any language, from outside.
 
   conformance -target URL [flags]     judge it (the verb run may be left out)
+  conformance learn -target URL       build one stage by stage, with a lesson for each; learn -h explains
   conformance probe -target URL       work out a profile from a running target
   conformance list                    the stories and their checks
   conformance explain STORY           what a story demands, why, and what to try
@@ -57,17 +58,24 @@ var flagGroups = []struct {
 
 func help(w io.Writer, fs *flag.FlagSet) {
 	_, _ = fmt.Fprint(w, usage)
+	describeAll(w, fs, "Further")
+}
+
+// describeAll explains the flags in groups; those of none come last, under a title of their own.
+func describeAll(w io.Writer, fs *flag.FlagSet, rest string) {
 	var grouped []string
 	for _, g := range flagGroups {
-		_, _ = fmt.Fprintf(w, "\n%s:\n\n", g.title)
+		title := "\n" + g.title + ":\n\n"
 		for _, name := range g.names {
 			if f := fs.Lookup(name); f != nil {
+				_, _ = fmt.Fprint(w, title)
+				title = ""
 				describe(w, f)
 			}
 		}
 		grouped = append(grouped, g.names...)
 	}
-	title := "\nFurther:\n\n"
+	title := "\n" + rest + ":\n\n"
 	fs.VisitAll(func(f *flag.Flag) {
 		if !slices.Contains(grouped, f.Name) {
 			_, _ = fmt.Fprint(w, title)

@@ -44,6 +44,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return runVerb(ctx, args, getenv, stdout, stderr)
 	case "probe":
 		return probeVerb(ctx, args, getenv, stdout, stderr)
+	case "learn":
+		return learnVerb(ctx, args, getenv, stdout, stderr)
 	case "soak":
 		return soakVerb(ctx, args, getenv, stdout, stderr)
 	case "list":
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "help":
 		return runVerb(ctx, []string{"-h"}, getenv, stdout, stderr)
 	}
-	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, probe, list, explain, bugs, verify, soak, version and help", verb))
+	return fail(stderr, exitUsage, fmt.Errorf("unknown verb %q; the verbs are run, learn, probe, list, explain, bugs, verify, soak, version and help", verb))
 }
 
 func fail(stderr io.Writer, code int, err error) int {

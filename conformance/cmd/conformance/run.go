@@ -37,8 +37,8 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	fs.SetOutput(io.Discard) // a wrong flag is one line, not the whole help
 	fs.Usage = func() {}
 	c.targetFlags(fs)
+	c.openingFlags(fs, getenv)
 	o := &c.opts
-	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
 	fs.Func("run", "judge only the stories that match these `patterns`, separated by commas: reuse.replay, reuse.*, or an area such as race", func(v string) error {
 		o.Run = append(o.Run, strings.Split(v, ",")...)
 		return nil
@@ -53,22 +53,9 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 		return nil
 	})
 	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`")
-	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
-	fs.StringVar(&c.dsn, "dsn", "", "the target's database, to look for tokens and passwords in it, read-only: mysql://…, postgres://…, sqlite:///file or the `URL` that SQLAlchemy has; or $CONFORMANCE_DSN")
-	fs.IntVar(&c.limits.Rows, "dsn-rows", 200_000, "`rows` to read of each table, the newest")
-	fs.IntVar(&c.limits.Bytes, "dsn-bytes", 1<<30, "`bytes` to read of the database in one reading; there are two")
-	fs.DurationVar(&c.limits.Time, "dsn-time", 30*time.Second, "longest reading of the database")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
-	c.hooks.flags(fs, o)
-	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
-	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
-	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
-	fs.BoolVar(&o.PlainHTTP, "plain-http", false, "users on other hosts come by plain http, where browsers drop Secure cookies: judge what they see")
-	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
-	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
 	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured")
-	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		help(stdout, fs)
@@ -79,13 +66,32 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected %q; flags come before, and -target names the server", fs.Arg(0))
 	}
-	if o.RaceRounds < 1 || o.RaceRounds > 1000 {
-		return nil, fmt.Errorf("-rounds %d: want 1 to 1000", o.RaceRounds)
-	}
 	return c, c.complete(getenv)
 }
 
+// openingFlags are what a target is judged with, beside its address.
+func (c *command) openingFlags(fs *flag.FlagSet, getenv func(string) string) {
+	o := &c.opts
+	fs.StringVar(&o.ExpiryTarget, "expiry-target", "", "base `URL` of a second instance with lifetimes of seconds, for the stories that must see tokens expire")
+	fs.StringVar(&o.JWTSecret, "jwt-secret", "", "the `secret` that signs access tokens, for the stories that forge them; or $CONFORMANCE_JWT_SECRET")
+	fs.StringVar(&c.dsn, "dsn", "", "the target's database, to look for tokens and passwords in it, read-only: mysql://…, postgres://…, sqlite:///file or the `URL` that SQLAlchemy has; or $CONFORMANCE_DSN")
+	fs.IntVar(&c.limits.Rows, "dsn-rows", 200_000, "`rows` to read of each table, the newest")
+	fs.IntVar(&c.limits.Bytes, "dsn-bytes", 1<<30, "`bytes` to read of the database in one reading; there are two")
+	fs.DurationVar(&c.limits.Time, "dsn-time", 30*time.Second, "longest reading of the database")
+	c.hooks.flags(fs, o)
+	fs.DurationVar(&o.Leeway, "leeway", 0, "for how long the target still accepts an expired token")
+	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
+	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
+	fs.BoolVar(&o.PlainHTTP, "plain-http", false, "users on other hosts come by plain http, where browsers drop Secure cookies: judge what they see")
+	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
+	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
+	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
+}
+
 func (c *command) complete(getenv func(string) string) error {
+	if r := c.opts.RaceRounds; r < 1 || r > 1000 {
+		return fmt.Errorf("-rounds %d: want 1 to 1000", r)
+	}
 	if c.opts.JWTSecret == "" { // not the flag's default, which -h would print
 		c.opts.JWTSecret = getenv("CONFORMANCE_JWT_SECRET")
 	}
@@ -134,16 +140,13 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 			out = stderr // standard output belongs to the report
 		}
 	}
-	if c.dsn != "" {
-		db, err := storage.Open(ctx, c.dsn, c.limits)
-		if err != nil {
-			return fail(stderr, map[bool]int{true: exitUsage, false: exitUnavailable}[errors.Is(err, storage.ErrDSN)], fmt.Errorf("-dsn: %w", err))
-		}
-		defer func() { _ = db.Close() }() // it was only read
-		c.opts.Audit = db.Audit
+	closeDB, code, err := c.openDB(ctx)
+	if err != nil {
+		return fail(stderr, code, err)
 	}
-	live := terminal(out) && getenv("TERM") != "dumb"
-	text := report.Text{W: out, Live: live, Color: live && !c.noColor, Verbose: c.verbose, Rerun: rerun(args)}
+	defer closeDB()
+	text := c.text(out, getenv)
+	text.Verbose, text.Rerun = c.verbose, rerun(args)
 	scripts := &scripts{dir: c.repro}
 	c.opts.Starting, c.opts.Waiting = text.Starting, text.Waiting
 	c.opts.Progress = func(s conformance.StoryResult) { text.Line(scripts.write(s)) }
@@ -164,6 +167,27 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		}
 	}
 	return exitCode(rep, err, c.requireAll)
+}
+
+// openDB opens the target's database, if one is named, for the stories that look into it.
+func (c *command) openDB(ctx context.Context) (closeDB func(), code int, err error) {
+	if c.dsn == "" {
+		return func() {}, 0, nil
+	}
+	db, err := storage.Open(ctx, c.dsn, c.limits)
+	if errors.Is(err, storage.ErrDSN) {
+		return nil, exitUsage, fmt.Errorf("-dsn: %w", err)
+	} else if err != nil {
+		return nil, exitUnavailable, fmt.Errorf("-dsn: %w", err)
+	}
+	c.opts.Audit = db.Audit
+	return func() { _ = db.Close() }, 0, nil // it was only read
+}
+
+// text writes for a terminal if out is one.
+func (c *command) text(out io.Writer, getenv func(string) string) report.Text {
+	live := terminal(out) && getenv("TERM") != "dumb"
+	return report.Text{W: out, Live: live, Color: live && !c.noColor}
 }
 
 func write(format, file string, stdout io.Writer, rep *conformance.Report) error {
