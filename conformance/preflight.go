@@ -119,7 +119,7 @@ func (t *target) learn(e *exchange) (problem string) {
 	if t.profile.inCookie() && t.cookieName == "" {
 		c, problem := refreshCookie(e)
 		if problem != "" {
-			return where + " " + problem
+			return where + " and " + problem
 		}
 		t.cookieName = c.Name
 	}

@@ -279,7 +279,7 @@ func familyIsolation() Scenario {
 
 func familyState() Scenario {
 	return Scenario{
-		ID: "family.inherits", Title: "A rotated session stays what it was", Level: Must, Stage: 5, NotFor: needsRotation,
+		ID: "family.inherits", Title: "A rotated session stays what it was", Level: Must, Stage: 6, NotFor: needsRotation,
 		Refs: []Ref{motivatedBy("the kit's contract", "identical attributes on set and rotation")},
 		Why:  "a family, a subject or a lifetime that starts anew with each rotation is lost to revocation",
 		Hint: "the successor inherits family, user and absolute end",

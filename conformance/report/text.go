@@ -50,6 +50,14 @@ func (t Text) paint(v conformance.Verdict, s string) string {
 
 // Line writes a story's outcome, and all of it where it is not green.
 func (t Text) Line(s conformance.StoryResult) {
+	t.Brief(s)
+	if s.Verdict > conformance.Pass {
+		t.story(s)
+	}
+}
+
+// Brief writes a story's outcome in a line.
+func (t Text) Brief(s conformance.StoryResult) {
 	t.wipe()
 	if s.Verdict == conformance.NotJudged {
 		return // listed together at the end, by what they need
@@ -65,9 +73,6 @@ func (t Text) Line(s conformance.StoryResult) {
 		if t.Verbose || s.Verdict > conformance.Pass {
 			t.printf("       note: %s\n", plain(n))
 		}
-	}
-	if s.Verdict > conformance.Pass {
-		t.story(s)
 	}
 }
 
@@ -133,7 +138,7 @@ func (t Text) steps(s conformance.StoryResult, shown []conformance.Step) {
 		t.printf("     %4d %s\n", st.N, strings.TrimRight(line, " "))
 	}
 	t.gap(len(s.Steps) - next)
-	if len(shown) < len(s.Steps) {
+	if len(shown) < len(s.Steps) && t.Rerun != "" {
 		t.printf("          (a JSON report has all %d: -report json=FILE)\n", len(s.Steps))
 	}
 }

@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 
 func line(s conformance.StoryResult) string {
 	var b bytes.Buffer
-	report.Text{W: &b}.Line(s)
+	report.Text{W: &b, Rerun: "conformance -run"}.Line(s)
 	return b.String()
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ func learnVerb(ctx context.Context, args []string, getenv func(string) string, s
 		return fail(stderr, code, err)
 	}
 	defer closeDB()
-	l := &learner{learnCommand: c, text: c.text(stdout, getenv), w: stdout}
+	l := &learner{learnCommand: c, text: c.text(stdout, getenv), w: stdout, warned: map[string]bool{}}
 	code, err = l.lead(ctx)
 	if err != nil {
 		return fail(stderr, code, err)
@@ -109,6 +110,7 @@ type learner struct {
 	text   report.Text
 	w      io.Writer
 	passed []conformance.StoryResult // in the stages that are done
+	warned map[string]bool           // checks that were shown already
 }
 
 // lead goes from stage to stage as far as the server conforms.
@@ -124,8 +126,7 @@ func (l *learner) lead(ctx context.Context) (int, error) {
 		case errors.Is(out.err, conformance.ErrUsage):
 			return exitUsage, out.err
 		case out.err != nil:
-			l.closed(st, out.err)
-			return exitUnavailable, nil
+			return l.closed(st, out.err), nil
 		case out.stopped != nil:
 			l.stop(st, out)
 			return map[bool]int{true: exitFails, false: exitOpen}[out.stopped.Verdict == conformance.Fail], nil
@@ -143,11 +144,10 @@ type outcome struct {
 	err     error                     // nothing could be judged
 }
 
-// judge plays a stage's own stories, and then those of earlier stages that come again, until one of them does not hold.
+// judge plays a stage's stories until one of them does not hold.
 func (l *learner) judge(ctx context.Context, st course.Stage) outcome {
 	var out outcome
-	own, again := l.stories(st.N)
-	for _, ids := range [][]string{own, again} {
+	for _, ids := range l.stories(st.N) {
 		if len(ids) > 0 && out.stopped == nil && out.err == nil {
 			l.run(ctx, st.N, ids, &out)
 		}
@@ -155,18 +155,28 @@ func (l *learner) judge(ctx context.Context, st course.Stage) outcome {
 	return out
 }
 
-// stories are the IDs of a stage's stories, without those of claims that the profile does not make.
-func (l *learner) stories(stage int) (own, again []string) {
+// stories are the IDs of a stage's stories in three groups, to be judged in this order: those of the area that the stage is about, which has most of
+// them; the others, which ask for more; and those of earlier stages that come again. Stories of claims that the profile does not make are left out.
+func (l *learner) stories(stage int) (groups [3][]string) {
+	areas := map[string]int{}
 	for _, s := range conformance.Scenarios() {
-		switch {
-		case s.NotFor != nil && s.NotFor(l.opts.Profile.Policy) != "":
-		case s.Stage == stage:
-			own = append(own, s.ID)
-		case s.Again == stage:
-			again = append(again, s.ID)
+		if s.Stage == stage {
+			areas[s.Area()]++
 		}
 	}
-	return own, again
+	for _, s := range conformance.Scenarios() {
+		group := 1
+		switch {
+		case s.NotFor != nil && s.NotFor(l.opts.Profile.Policy) != "", s.Stage != stage && s.Again != stage:
+			continue
+		case s.Again == stage:
+			group = 2
+		case areas[s.Area()] == slices.Max(slices.Collect(maps.Values(areas))):
+			group = 0
+		}
+		groups[group] = append(groups[group], s.ID)
+	}
+	return groups
 }
 
 func (l *learner) run(ctx context.Context, stage int, ids []string, out *outcome) {

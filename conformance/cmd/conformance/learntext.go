@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,15 +22,26 @@ func (c *learnCommand) path(w io.Writer) {
 			continue
 		}
 		_, _ = fmt.Fprintf(w, "%2d  %s\n", st.N, st.Title)
+		var again []conformance.Scenario
 		for _, s := range conformance.Scenarios() {
 			switch {
-			case s.Stage == st.N:
-				_, _ = fmt.Fprintf(w, "      %-6s %-24s %s\n", s.Level, s.ID, s.Title)
 			case s.Again == st.N:
-				_, _ = fmt.Fprintf(w, "      again  %-24s %s\n", s.ID, s.Title)
+				again = append(again, s)
+			case s.Stage == st.N && s.NotFor != nil && s.NotFor(c.opts.Profile.Policy) != "":
+				pathLine(w, "-", s) // judges a claim that the profile does not make
+			case s.Stage == st.N:
+				pathLine(w, string(s.Level), s)
 			}
 		}
+		for _, s := range again {
+			pathLine(w, "again", s)
+		}
 	}
+	_, _ = fmt.Fprint(w, "\nagain: with the checks that a stage before could not judge yet; -: judges a claim of a profile that this one does not make\n")
+}
+
+func pathLine(w io.Writer, how string, s conformance.Scenario) {
+	_, _ = fmt.Fprintf(w, "      %-6s %-24s %s\n", how, s.ID, s.Title)
 }
 
 // done is a line for a stage that holds, and one for each SHOULD that does not.
@@ -42,10 +54,11 @@ func (l *learner) done(st course.Stage, out outcome) {
 		l.passed = slices.DeleteFunc(l.passed, func(old conformance.StoryResult) bool { return old.ID == s.ID })
 	}
 	l.passed = append(l.passed, out.stories...)
-	open, checks := 0, 0
+	open, checks, flags := 0, 0, []string{}
 	for _, s := range out.stories {
 		if s.Verdict == conformance.NotJudged {
 			open++
+			flags = append(flags, opener(s.Reason)...)
 		}
 		for _, c := range s.Checks {
 			if c.Verdict == conformance.Pass {
@@ -61,12 +74,31 @@ func (l *learner) done(st course.Stage, out outcome) {
 	case open > 0:
 		told += fmt.Sprintf("; %d not judged", open)
 	}
+	if slices.Sort(flags); len(flags) > 0 {
+		told += " (" + strings.Join(slices.Compact(flags), " ") + ")"
+	}
 	l.printf("%s stage %2d  %-32s %s\n", mark, st.N, st.Title, told)
-	for _, s := range out.stories {
-		for _, c := range s.Checks {
-			if c.Verdict == conformance.Warn && l.stage == 0 {
-				l.printf("      %s %s %s: %s\n", l.text.Mark(c.Verdict), c.Level, c.ID, c.Text)
-			}
+	if l.stage == 0 {
+		for _, s := range out.stories {
+			l.warnings(s)
+		}
+	}
+}
+
+var flagName = regexp.MustCompile(`\B-[a-z][a-z-]+`)
+
+// opener is the flag that a reason for a gap asks for; the last that it names.
+func opener(reason string) []string {
+	found := flagName.FindAllString(reason, -1)
+	return found[max(0, len(found)-1):]
+}
+
+// warnings are a line for each SHOULD that does not hold, once; they stop nobody.
+func (l *learner) warnings(s conformance.StoryResult) {
+	for _, c := range s.Checks {
+		if c.Verdict == conformance.Warn && !l.warned[c.ID] {
+			l.warned[c.ID] = true
+			l.printf("       %s %s %s: %s\n", l.text.Mark(c.Verdict), c.Level, c.ID, c.Text)
 		}
 	}
 }
@@ -80,29 +112,40 @@ func (l *learner) lesson(st course.Stage) {
 	l.printf("Read on  %s\n\n", st.Chapter)
 }
 
+// lines tells what became of each story: in full of the one that the course stops at.
 func (l *learner) lines(out outcome) {
 	for _, s := range out.stories {
-		l.text.Line(s)
+		if out.stopped != nil && s.ID == out.stopped.ID {
+			l.printf("\n")
+			l.text.Line(s)
+			continue
+		}
+		l.text.Brief(s)
+		l.warnings(s)
 	}
 }
 
-// closed: nothing of the stage could be judged, as the preflight says.
-func (l *learner) closed(st course.Stage, err error) {
+// closed: nothing of the stage could be judged, as the preflight says. Where stages before it were, it is there that one goes on building.
+func (l *learner) closed(st course.Stage, err error) (code int) {
 	l.lesson(st)
 	why := strings.TrimPrefix(err.Error(), conformance.ErrUnavailable.Error()+": ")
 	if st.N == 1 || l.stage != 0 {
 		l.printf("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. Then run this again:\n  %s\n", why, l.again)
-		return
+		return exitUnavailable
 	}
 	l.printf("This stage begins here:\n  %s\nBuild what the lesson says, and run this again:\n  %s\n", why, l.again)
+	return exitOpen
 }
 
 // stop shows the stage and what does not hold, and says how to go on.
 func (l *learner) stop(st course.Stage, out outcome) {
 	l.lesson(st)
 	l.lines(out)
-	if next := firstSteps(*out.stopped); next != "" {
-		l.printf("     next     %s\n\n", next)
+	if next := l.next(*out.stopped); next != "" {
+		for i, line := range wrap(next, helpWidth-14) {
+			l.printf("     %-8s %s\n", map[bool]string{true: "next"}[i == 0], line)
+		}
+		l.printf("\n")
 	}
 	if l.hint {
 		l.hints(st, *out.stopped)
@@ -113,42 +156,67 @@ func (l *learner) stop(st course.Stage, out outcome) {
 	}
 }
 
-// firstSteps helps where the first login of all is answered in a way that says what is missing.
-func firstSteps(s conformance.StoryResult) string {
-	if s.ID != "login.success" || len(s.Steps) == 0 {
-		return ""
+// next says what to do where the story's own advice would not help.
+func (l *learner) next(s conformance.StoryResult) string {
+	if missing := l.missing(s); missing != "" {
+		return missing
 	}
-	did := s.Steps[0]
-	status, _, _ := strings.Cut(did.Got, " ")
-	switch status {
-	case "404", "405", "501":
-		return "There is no login yet: that is where the course begins. If yours is at another path, say -login PATH."
-	case "401", "403":
-		return "The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others."
+	switch {
+	case slices.ContainsFunc(s.Checks, unanswered):
+		return "There was no answer to judge, or an error: an exception that nobody caught? Your server's log shows it. Then: " + s.Hint + "."
+	case s.Verdict == conformance.Inconclusive && strings.HasPrefix(s.Reason, "the control failed"):
+		return "Your server refused what it must accept: the last step shows it. Until that works, refusals prove nothing."
+	}
+	return ""
+}
+
+// missing says what is not there at all.
+func (l *learner) missing(s conformance.StoryResult) string {
+	p := l.opts.Profile
+	for _, st := range s.Steps {
+		status, _, _ := strings.Cut(st.Got, " ")
+		name, _, _ := strings.Cut(st.Did, " ")
+		call, known := map[string]conformance.Call{"login": p.Login, "refresh": p.Refresh, "logout": p.Logout, "me": p.Me}[name]
+		switch {
+		case !known || !strings.HasPrefix(st.Mark, "want"):
+		case status == "404" || status == "405" || status == "501":
+			return fmt.Sprintf("There is no %s yet at %s %s. The lesson says what to build; if yours is at another path, say -%s PATH.", name, call.Method, call.Path, name)
+		case name == "login" && s.ID == "login.success" && (status == "401" || status == "403"):
+			return "The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others."
+		}
 	}
 	return ""
 }
 
 // hints says more of a story that does not hold.
 func (l *learner) hints(st course.Stage, s conformance.StoryResult) {
-	var wrong []string
-	for _, c := range s.Checks {
-		if c.Verdict == conformance.Fail {
-			wrong = append(wrong, c.ID)
-		}
-	}
-	for _, id := range wrong[:min(len(wrong), 3)] {
-		l.printf("hint     %s\n", id)
-		l.shown(id)
+	wrong := unproven(s)
+	for _, c := range wrong[:min(len(wrong), 3)] {
+		l.printf("hint     %s: %s\n", c.ID, c.Text)
+		l.shown(c.ID)
 	}
 	if len(wrong) == 0 {
-		l.printf("hint     %s could not be judged to its end: it asks for something that another story judges, and that does not work here.\n         The step that it ended at is above; conformance explain %s says what all its checks are.\n", s.ID, s.ID)
+		l.printf("hint     The story ended before it came to its own question, since something that it needs does not work: the last step shows what.\n")
 	}
 	l.printf("compare  with the reference server:\n")
 	for _, c := range st.Compare {
 		l.printf("         %s\n", c)
 	}
 	l.printf("\n")
+}
+
+// unproven are the checks that the course stops at: those of a MUST that does not hold, or that got no answer to judge.
+func unproven(s conformance.StoryResult) (checks []conformance.CheckResult) {
+	for _, c := range s.Checks {
+		if c.Level == conformance.Must && (c.Verdict == conformance.Fail || unanswered(c)) {
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+func unanswered(c conformance.CheckResult) bool {
+	return c.Verdict == conformance.Inconclusive && c.Want != ""
 }
 
 // shown names a server with the fault that a check catches, and the bug of real projects that it is.
