@@ -52,6 +52,15 @@ func Stages(language string) ([]Stage, error) {
 	return stages, nil
 }
 
+// Title returns the title of a stage in English, as reports and lists show it; "" if there is no such stage.
+func Title(n int) string {
+	stages, err := Stages("en")
+	if err != nil || n < 1 || n > len(stages) {
+		return ""
+	}
+	return stages[n-1].Title
+}
+
 // parse reads a lesson: its title after #, its text, and at the end where to read on.
 func parse(n int, text string) Stage {
 	s := Stage{N: n}

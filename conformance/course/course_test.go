@@ -59,6 +59,12 @@ func TestChapters(t *testing.T) {
 	}
 }
 
+func TestTitle(t *testing.T) {
+	require.Equal(t, "Login", course.Title(1))
+	require.Empty(t, course.Title(0))
+	require.Empty(t, course.Title(12))
+}
+
 func TestNoSuchLanguage(t *testing.T) {
 	_, err := course.Stages("xx")
 	require.ErrorContains(t, err, `no lessons in "xx"; there are: en`)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/course"
 )
 
 //go:embed page.html
@@ -59,7 +60,7 @@ type page struct {
 
 type stage struct {
 	N       int
-	Areas   string
+	Title   string
 	Stories []story
 }
 
@@ -103,12 +104,9 @@ func newPage(r *conformance.Report, l limits) page {
 		i := slices.IndexFunc(p.Stages, func(st stage) bool { return st.N == s.Stage })
 		if i < 0 {
 			i = len(p.Stages)
-			p.Stages = append(p.Stages, stage{N: s.Stage})
+			p.Stages = append(p.Stages, stage{N: s.Stage, Title: course.Title(s.Stage)})
 		}
 		st := &p.Stages[i]
-		if area, _, _ := strings.Cut(s.ID, "."); !slices.Contains(strings.Split(st.Areas, ", "), area) {
-			st.Areas = strings.TrimPrefix(st.Areas+", "+area, ", ")
-		}
 		st.Stories = append(st.Stories, newStory(r, s, l))
 	}
 	slices.SortStableFunc(p.Stages, func(a, b stage) int { return a.N - b.N })

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/course"
 	"github.com/jwt-toy/jwt-toy/conformance/report"
 )
 
@@ -98,7 +99,7 @@ func explainVerb(args []string, stdout, stderr io.Writer) int {
 
 func explain(w io.Writer, s conformance.Scenario) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-	p("%s  (%s, stage %d)\n%s\n\n", s.ID, s.Level, s.Stage, s.Title)
+	p("%s  (%s, stage %d: %s)\n%s\n\n", s.ID, s.Level, s.Stage, course.Title(s.Stage), s.Title)
 	p("If it does not hold: %s.\n\nWhat to try: %s.\n\nChecks:\n", s.Why, s.Hint)
 	for _, c := range s.Checks {
 		p("  %-6s %-22s %s\n", levelOf(s, c), c.Slug, c.Text)
