@@ -38,6 +38,9 @@ type config struct {
 	SessionMaxTTL        time.Duration // absolute life of a session, never moved
 	ReuseGrace           time.Duration // how long a rotated refresh token still yields its successor; 0: strict
 	BcryptCost           int
+	FailuresPerAccount   int      // failed logins from one address before it has to wait; 0: any number
+	FailuresPerAddress   int      // the same on all accounts together
+	TrustedProxies       []string // whose X-Forwarded-For is believed, as CIDRs
 	Warnings             []string // what works but deserves a look, for the log
 }
 
@@ -59,8 +62,8 @@ func settings() []setting {
 		{name: "DATABASE_URL", secret: true, help: "mysql+pymysql://user:password@host:3306/db, mysql://… or sqlite:///path (default an embedded SQLite file)"},
 		{name: "JWT_SECRET_KEY", secret: true, help: "signs the tokens; at least 32, 48, 64 bytes for HS256, HS384, HS512. Make one: " + makeKey},
 		{name: "JWT_SECRET_KEY_PREVIOUS", secret: true, help: "still accepted, never used to sign: for changing the key without ending sessions"},
-		{name: "JWT_ALGORITHM", def: "HS256", help: "HS256, HS384 or HS512"},
-		{name: "JWT_ISSUER", def: "jwt-toy", help: "iss of every token"},
+		{name: "JWT_ALGORITHM", def: "HS256", help: "HS256, HS384 or HS512; to change it ends every session"},
+		{name: "JWT_ISSUER", def: "jwt-toy", help: "iss of every token; to change it ends every session"},
 		{name: "JWT_AUDIENCE", def: "jwt-toy-client", help: "aud of every access token"},
 		{name: "ACCESS_TOKEN_EXPIRES_MIN", def: "15", help: "life of an access token in minutes"},
 		{name: "ACCESS_TOKEN_TTL", help: "the same as a duration such as 90s; wins over the minutes"},
@@ -70,6 +73,9 @@ func settings() []setting {
 		{name: "REFRESH_REUSE_GRACE", def: "0s", help: "how long a refresh token that was just replaced yields its successor again, at most 60s; 0s ends the session at once"},
 		{name: "TRUSTED_ORIGINS", help: "origins whose pages may call this server, comma-separated, such as https://app.example.com; same site only, as the cookie is SameSite=Strict"},
 		{name: "BCRYPT_COST", def: "12", help: "4 to 15; below 10 only in dev"},
+		{name: "LOGIN_FAILURES_PER_ACCOUNT", def: "30", help: "failed logins on one account from one address within 15 minutes before 429 (three times as many from all addresses); 0 is no limit"},
+		{name: "LOGIN_FAILURES_PER_ADDRESS", def: "100", help: "failed logins from one address on all accounts within 15 minutes before 429; 0 is no limit"},
+		{name: "TRUSTED_PROXIES", help: "addresses or networks of the proxies in front, comma-separated, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For"},
 	}
 }
 
@@ -153,6 +159,8 @@ func loadConfig(flags map[string]string, getenv func(string) string, envFile str
 	c.Addr = r.addr(&c)
 	c.TrustedOrigins = r.origins(c.dev())
 	c.BcryptCost = r.bcryptCost(c.dev())
+	c.FailuresPerAccount, c.FailuresPerAddress = r.failures("LOGIN_FAILURES_PER_ACCOUNT"), r.failures("LOGIN_FAILURES_PER_ADDRESS")
+	c.TrustedProxies = r.proxies()
 	r.lifetimes(&c)
 	r.keys(&c, signs)
 	ignored := ignoredNames(file, r.fileName)
@@ -232,6 +240,37 @@ func (r *reader) bcryptCost(dev bool) int {
 	return cost
 }
 
+func (r *reader) failures(name string) int {
+	v := r.text(name)
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 100_000 {
+		r.problem(name, fmt.Sprintf("is %.40q", v), "Use a whole number up to 100000; 0 is no limit.")
+	}
+	return n
+}
+
+// proxies reads addresses and networks, and returns all of them as networks.
+func (r *reader) proxies() []string {
+	var proxies []string
+	for p := range strings.SplitSeq(r.text("TRUSTED_PROXIES"), ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(p)
+		if address, addressErr := netip.ParseAddr(p); addressErr == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		switch {
+		case err != nil || network.Addr().Is4In6() || strings.Contains(p, "%"):
+			r.problem("TRUSTED_PROXIES", fmt.Sprintf("has %.80q", p), "Write an address or a network in CIDR form: 10.1.2.3, 10.0.0.0/8, 2001:db8::/32.")
+		case network.Bits() == 0:
+			r.problem("TRUSTED_PROXIES", fmt.Sprintf("has %.80q", p), "Name the proxies alone: whoever is trusted can claim any address.")
+		}
+		proxies = append(proxies, network.Masked().String())
+	}
+	return proxies
+}
+
 const day = 24 * time.Hour
 
 func (r *reader) lifetimes(c *config) {
@@ -309,6 +348,8 @@ func (r *reader) keys(c *config, signs bool) {
 	if c.JWTSecretKeyPrevious != "" {
 		if err := keyProblem(c.JWTSecretKeyPrevious, algorithm); err != nil {
 			r.problem("JWT_SECRET_KEY_PREVIOUS", err.Error(), "Leave it unset: whoever guesses a key that is accepted can sign in as anybody.")
+		} else if c.JWTSecretKeyPrevious == c.JWTSecretKey {
+			r.problem("JWT_SECRET_KEY_PREVIOUS", "is the same as JWT_SECRET_KEY, so that no key has changed", "Leave it unset, or give JWT_SECRET_KEY the new key. "+mend)
 		}
 	}
 }

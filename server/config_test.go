@@ -38,6 +38,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, config{
 		AppName: "jwt-toy", Env: "dev", Addr: "127.0.0.1:8080", JWTIssuer: "jwt-toy", JWTAudience: "jwt-toy-client", JWTAlgorithm: "HS256",
 		JWTSecretKey: goodKey, AccessTTL: 15 * time.Minute, RefreshTTL: 720 * time.Hour, SessionMaxTTL: 2160 * time.Hour, BcryptCost: 12,
+		FailuresPerAccount: 30, FailuresPerAddress: 100,
 	}, c)
 
 	c, err = load(t, nil, map[string]string{"JWT_SECRET_KEY": goodKey, "ENV": "production"}, "")
@@ -76,6 +77,9 @@ func TestConfigPrecedence(t *testing.T) {
 		{"dollar in double quotes stays", nil, nil, `DATABASE_URL="mysql://u:p$A\$c#x@h/d" # here`, func(c config) any { return c.DatabaseURL }, secret("mysql://u:p$A$c#x@h/d")},
 		{"hash within a value stays", nil, nil, `DATABASE_URL=mysql://u:p#w@h/d # here`, func(c config) any { return c.DatabaseURL }, secret("mysql://u:p#w@h/d")},
 		{"export and CRLF and BOM", nil, nil, "\uFEFFexport JWT_ISSUER='a b'\r\nJWT_AUDIENCE=c\r\n", issuer, "a b"},
+		{"no limit", nil, map[string]string{"LOGIN_FAILURES_PER_ACCOUNT": "0"}, "", func(c config) any { return c.FailuresPerAccount }, 0},
+		{"proxies", []string{"-trusted-proxies", " 10.1.2.3 , 192.168.7.7/16,2001:db8::/32, ::1,"}, nil, "", func(c config) any { return c.TrustedProxies },
+			[]string{"10.1.2.3/32", "192.168.0.0/16", "2001:db8::/32", "::1/128"}},
 		{"origins", []string{"-trusted-origins", " https://a.example , http://localhost:3000,"}, nil, "", func(c config) any { return c.TrustedOrigins }, []string{"https://a.example", "http://localhost:3000"}},
 	}
 	for _, tt := range tests {
@@ -134,6 +138,17 @@ func TestConfigRefuses(t *testing.T) {
 		{map[string]string{"BCRYPT_COST": "16"}, "BCRYPT_COST"},
 		{map[string]string{"BCRYPT_COST": "ten"}, "BCRYPT_COST"},
 		{map[string]string{"BCRYPT_COST": "9", "ENV": "production"}, "Use 10 or more outside ENV=dev"},
+		{map[string]string{"JWT_SECRET_KEY_PREVIOUS": goodKey[:31]}, "JWT_SECRET_KEY_PREVIOUS in the environment has 31 bytes, HS256 needs at least 32"},
+		{map[string]string{"JWT_SECRET_KEY_PREVIOUS": goodKey}, "JWT_SECRET_KEY_PREVIOUS in the environment is the same as JWT_SECRET_KEY"},
+		{map[string]string{"LOGIN_FAILURES_PER_ACCOUNT": "-1"}, "LOGIN_FAILURES_PER_ACCOUNT"},
+		{map[string]string{"LOGIN_FAILURES_PER_ACCOUNT": "many"}, "LOGIN_FAILURES_PER_ACCOUNT"},
+		{map[string]string{"LOGIN_FAILURES_PER_ADDRESS": "100001"}, "LOGIN_FAILURES_PER_ADDRESS"},
+		{map[string]string{"TRUSTED_PROXIES": "proxy.example.com"}, "TRUSTED_PROXIES"},
+		{map[string]string{"TRUSTED_PROXIES": "10.0.0.0/33"}, "TRUSTED_PROXIES"},
+		{map[string]string{"TRUSTED_PROXIES": "::ffff:10.0.0.1"}, "TRUSTED_PROXIES"},
+		{map[string]string{"TRUSTED_PROXIES": "fe80::1%eth0"}, "TRUSTED_PROXIES"},
+		{map[string]string{"TRUSTED_PROXIES": "0.0.0.0/0"}, "whoever is trusted can claim any address"},
+		{map[string]string{"TRUSTED_PROXIES": "10.0.0.1,::/0"}, "Name the proxies alone"},
 		{map[string]string{"ADDR": "8080"}, "ADDR"},
 		{map[string]string{"ADDR": ":http"}, "ADDR"},
 		{map[string]string{"ADDR": ":65536"}, "ADDR"},

@@ -114,7 +114,7 @@ func (j *judged) start() *process {
 		Store: kept, Tokens: signer, Passwords: passwords, RefreshTTL: j.lifetimes.refresh, SessionMaxTTL: j.lifetimes.session, Grace: j.lifetimes.grace,
 		StoreTimeout: storeTimeout, Now: j.clock.now, Log: log,
 	})
-	return &process{db, sessions, newHandler(deps{sessions: sessions, ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: j.production})}
+	return &process{db, sessions, newHandler(deps{sessions: sessions, logins: defaultLogins(t), ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: j.production})}
 }
 
 // replica serves another process on the same database, and returns its address.

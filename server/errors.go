@@ -4,8 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 )
 
 // What the edge itself refuses. The texts are sent to the client, so they say what to do and never quote the request.
@@ -20,6 +22,7 @@ var (
 	errTooLarge       = errors.New("the body is larger than 16 KiB")
 	errNotJSON        = errors.New("the body must be sent as Content-Type: application/json, in UTF-8")
 	errWrongField     = errors.New("the body does not fit")
+	errThrottled      = errors.New("too many logins have failed, try again later")
 	errPanic          = errors.New("panic")
 )
 
@@ -40,6 +43,7 @@ var statuses = []struct {
 	{errTooLarge, http.StatusRequestEntityTooLarge},
 	{errNotJSON, http.StatusUnsupportedMediaType},
 	{errWrongField, http.StatusUnprocessableEntity},
+	{errThrottled, http.StatusTooManyRequests},
 	{session.ErrPasswordTooLong, http.StatusUnprocessableEntity},
 	{session.ErrUnavailable, http.StatusServiceUnavailable},
 }
@@ -61,7 +65,10 @@ func (h *handlers) fail(w http.ResponseWriter, r *http.Request, err error) {
 			break
 		}
 	}
+	var throttled *throttle.Error
 	switch {
+	case errors.As(err, &throttled):
+		w.Header().Set("Retry-After", strconv.Itoa(int(throttled.RetryAfter.Seconds())))
 	case errors.Is(err, errWrongField), errors.Is(err, errMalformedJSON):
 		detail = err.Error() // says which field, in words of ours
 	case status == http.StatusUnauthorized:

@@ -14,7 +14,7 @@ import (
 func TestGrace(t *testing.T) {
 	w := newWorld(t)
 	w.config.Grace = 10 * time.Second
-	srv := httptest.NewServer(newHandler(deps{sessions: session.New(w.config), log: w.config.Log, realm: "jwt-toy", secureCookie: true}))
+	srv := httptest.NewServer(newHandler(deps{sessions: session.New(w.config), logins: defaultLogins(t), log: w.config.Log, realm: "jwt-toy", secureCookie: true}))
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-chi/chi/v5/middleware"
+
 	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 )
 
 type handlers struct{ deps }
@@ -28,11 +31,37 @@ func (h *handlers) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := h.sessions.Login(r.Context(), c.Email, c.Password)
+	attempt, err := h.beginLogin(r.Context(), c.Email)
 	if err != nil {
 		return err
 	}
+	defer attempt.End()
+	tokens, err := h.sessions.Login(r.Context(), c.Email, c.Password)
+	switch {
+	case errors.Is(err, session.ErrBadCredentials):
+		attempt.Failed()
+		return err
+	case err != nil:
+		return err
+	}
+	attempt.Succeeded()
 	return h.writeTokens(w, tokens)
+}
+
+// beginLogin refuses a login, before it costs anything, where too many have failed; alike for accounts that exist and those that
+// do not. Without an address, as when a trusted proxy names none, all who have none share one.
+func (h *handlers) beginLogin(ctx context.Context, email string) (*throttle.Attempt, error) {
+	if normalized, err := session.NormalizeEmail(email); err == nil {
+		email = normalized
+	}
+	address := middleware.GetClientIPAddr(ctx)
+	attempt, err := h.logins.Begin(email, address)
+	var refused *throttle.Error
+	if errors.As(err, &refused) {
+		h.log.WarnContext(ctx, "login_throttled", "scope", refused.Scope, "address", throttle.Network(address), "retry_after", refused.RetryAfter)
+		return nil, fmt.Errorf("%w: %w", errThrottled, err)
+	}
+	return attempt, err
 }
 
 // refresh answers POST /auth/refresh. Two cookies mean that somebody else set one of them, a sibling domain

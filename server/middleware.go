@@ -120,3 +120,12 @@ func withDeadline(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// clientAddress notes who asks: the peer or, if that is a trusted proxy, the last address in X-Forwarded-For that is none. What stands
+// before it, the client could have written.
+func clientAddress(trustedProxies []string) func(http.Handler) http.Handler {
+	if len(trustedProxies) == 0 {
+		return middleware.ClientIPFromRemoteAddr
+	}
+	return middleware.ClientIPFromXFF(trustedProxies...)
+}

@@ -15,6 +15,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 )
 
 // document is docs/openapi.yaml. Its maps are those of YAML, since the test reads only what it checks.
@@ -201,6 +203,9 @@ func TestOpenAPI(t *testing.T) {
 	ask("GET", "/me", "", "Authorization: Bearer "+p.access)
 	unready := newWorld(t, func(d *deps) { d.ready = w.store.fails })
 	d.judge("GET", "/readyz", unready.send("GET", "/readyz", ""))
+	throttled := newWorld(t, func(d *deps) { d.logins = throttle.New(throttle.Config{PerAddress: 1}) })
+	require.Equal(t, 401, throttled.login(credentials{"a", "b"}).status)
+	d.judge("POST", "/auth/login", throttled.login(w.user(0)))
 
 	require.Equal(t, d.statuses(), slices.Sorted(maps.Keys(d.seen)), "every documented answer was seen")
 }

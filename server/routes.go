@@ -11,16 +11,19 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/jwt-toy/jwt-toy/internal/session"
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 )
 
 // deps is what the HTTP edge needs. Clock and store are inside sessions.
 type deps struct {
 	sessions       *session.Service
+	logins         *throttle.Logins
 	ready          func(context.Context) error // asks the database, for /readyz
 	log            *slog.Logger
 	realm          string   // in WWW-Authenticate
 	secureCookie   bool     // everywhere but in dev
 	trustedOrigins []string // validated by loadConfig
+	trustedProxies []string // this too
 }
 
 // requestTimeout bounds a request, the wait for a password slot included. Its store calls have a bound of their own (see
@@ -41,7 +44,7 @@ func newHandler(d deps) http.Handler {
 	r.NotFound(h.handle(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
 	r.MethodNotAllowed(h.methodNotAllowed(r))
 
-	r.Post("/auth/login", h.handle(h.login))
+	r.With(clientAddress(d.trustedProxies)).Post("/auth/login", h.handle(h.login))
 	r.Post("/auth/refresh", h.handle(h.refresh))
 	r.Post("/auth/logout", h.handle(h.logout))
 	r.Get("/me", h.handle(h.me))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/internal/session"
 	"github.com/jwt-toy/jwt-toy/internal/store"
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 	"github.com/jwt-toy/jwt-toy/internal/token"
 )
 
@@ -53,11 +54,13 @@ func serve(ctx context.Context, a *app, _ []string) (err error) {
 
 	handler := newHandler(deps{
 		sessions:       sessions,
+		logins:         throttle.New(throttle.Config{PerAccount: a.cfg.FailuresPerAccount, PerAddress: a.cfg.FailuresPerAddress}),
 		ready:          db.Ping,
 		log:            log,
 		realm:          a.cfg.AppName,
 		secureCookie:   !a.cfg.dev(),
 		trustedOrigins: a.cfg.TrustedOrigins,
+		trustedProxies: a.cfg.TrustedProxies,
 	})
 	var background sync.WaitGroup
 	defer background.Wait() // before the database closes

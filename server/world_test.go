@@ -21,6 +21,7 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/internal/session"
 	"github.com/jwt-toy/jwt-toy/internal/store"
+	"github.com/jwt-toy/jwt-toy/internal/throttle"
 	"github.com/jwt-toy/jwt-toy/internal/token"
 )
 
@@ -139,7 +140,7 @@ func newWorld(t *testing.T, changes ...func(*deps)) *world {
 		require.NoError(t, err)
 		w.secret("password", u.Password)
 	}
-	d := deps{sessions: w.sessions, ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: true}
+	d := deps{sessions: w.sessions, logins: defaultLogins(t), ready: db.Ping, log: log, realm: "jwt-toy", secureCookie: true}
 	for _, change := range changes {
 		change(&d)
 	}
@@ -148,6 +149,15 @@ func newWorld(t *testing.T, changes ...func(*deps)) *world {
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	return w
+}
+
+// defaultLogins are limited as they are by default.
+func defaultLogins(t *testing.T) *throttle.Logins {
+	t.Helper()
+	r := &reader{getenv: func(string) string { return "" }}
+	l := throttle.New(throttle.Config{PerAccount: r.failures("LOGIN_FAILURES_PER_ACCOUNT"), PerAddress: r.failures("LOGIN_FAILURES_PER_ADDRESS")})
+	require.Empty(t, r.problems)
+	return l
 }
 
 // answer is a response, read to its end.
@@ -192,7 +202,7 @@ func (w *world) check(a answer) answer {
 		}
 	}
 	require.Equal(w.t, a.status == 401, a.header.Get("WWW-Authenticate") != "")
-	require.Equal(w.t, a.status == 503, a.header.Get("Retry-After") != "")
+	require.Equal(w.t, a.status == 503 || a.status == 429, a.header.Get("Retry-After") != "")
 	require.Equal(w.t, a.status == 405, a.header.Get("Allow") != "")
 	if c, ok := a.cookie(); ok {
 		w.secret("refresh token", c.Value)
