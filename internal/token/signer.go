@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
@@ -62,6 +63,9 @@ func New(cfg Config) (*Signer, error) {
 	}
 	if cfg.AccessTTL < time.Second || cfg.AccessTTL%time.Second != 0 {
 		return nil, fmt.Errorf("%w: the life of access tokens must be whole seconds, at least one, not %s", ErrConfig, cfg.AccessTTL)
+	}
+	if len(cfg.Secret) > 0 && bytes.Equal(cfg.Secret, cfg.PreviousSecret) {
+		return nil, fmt.Errorf("%w: the previous secret is the present one", ErrConfig)
 	}
 	s := &Signer{cfg: cfg, method: method}
 	for i, secret := range [][]byte{cfg.Secret, cfg.PreviousSecret} {

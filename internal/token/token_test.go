@@ -69,6 +69,7 @@ func TestNew(t *testing.T) {
 		{"HS512 with 63 bytes", func(c *token.Config) { c.Algorithm, c.Secret = "HS512", bytes(63) }, token.ErrShortSecret},
 		{"no secret", func(c *token.Config) { c.Secret = nil }, token.ErrShortSecret},
 		{"short previous secret", func(c *token.Config) { c.PreviousSecret = bytes(31) }, token.ErrShortSecret},
+		{"one secret twice", func(c *token.Config) { c.PreviousSecret = []byte(string(c.Secret)) }, token.ErrConfig},
 		{"none", func(c *token.Config) { c.Algorithm = "none" }, token.ErrAlgorithm},
 		{"no algorithm", func(c *token.Config) { c.Algorithm = "" }, token.ErrAlgorithm},
 		{"lower case", func(c *token.Config) { c.Algorithm = "hs256" }, token.ErrAlgorithm},
