@@ -89,7 +89,7 @@ func TestConstants(t *testing.T) {
 		{"selects 500 keys", "../internal/session/admin.go", "cleanupBatch = 500"},
 		{"pauses for 20 ms", "../internal/session/admin.go", "cleanupPause = 20 * time.Millisecond"},
 		{"until the token is 5 minutes old", "../internal/session/refresh.go", "settleTime = 5 * time.Minute"},
-		{"more than 5 seconds behind grants none", "../internal/session/grace.go", "maxSkew = 5 * time.Second"},
+		{"more than 5 seconds behind answers", "../internal/session/grace.go", "maxSkew = 5 * time.Second"},
 		{"does not answer within 2 seconds", "../server/handlers.go", "readyTimeout = 2 * time.Second"},
 		{"failures within 15 minutes", "../internal/throttle/throttle.go", "Window = 15 * time.Minute"},
 		{"three times the first (90)", "../internal/throttle/throttle.go", "everywhere = 3"},

@@ -16,15 +16,23 @@ const MaxGrace = time.Minute
 const maxReplays = 10
 
 // maxSkew is how far the clock of the replica that answers may be behind that of the one that rotated. By as much the grace
-// may be longer or shorter; a replica that is further behind grants none.
+// may be longer or shorter; a replica that is further behind cannot say whether the grace is over.
 const maxSkew = 5 * time.Second
 
 // inGrace reports whether the live token may be handed out again to one that could be its parent. The grace counts from the
 // rotation, and no replay extends it.
-func (s *Service) inGrace(r Rotation, family Family) bool {
+//
+// An error wraps [ErrUnavailable]: the rotation is in the future, so a clock is wrong, ours or that of the replica that
+// rotated. That ends no family and hands out nothing. A thief gains time by it, but no token, until the owner refreshes again.
+func (s *Service) inGrace(r Rotation, family Family) (bool, error) {
 	age := r.At.Sub(family.RotatedAt)
-	return s.grace > 0 && age < s.grace && age >= -maxSkew &&
-		family.Generation == r.Generation+1 && family.Replays < maxReplays
+	if s.grace == 0 || age >= s.grace || family.Generation != r.Generation+1 || family.Replays >= maxReplays {
+		return false, nil
+	}
+	if age < -maxSkew {
+		return false, fmt.Errorf("%w: refresh: the row was rotated %s from now, by another clock", ErrUnavailable, -age)
+	}
+	return true, nil
 }
 
 // replay hands out the live token again, made anew from its parent, the row and our key: it is stored nowhere. There is one

@@ -264,15 +264,16 @@ func TestReplayMeetsFaults(t *testing.T) {
 // TestGraceAcrossReplicas: another process with the same key, whose clock differs, or whose key is newer.
 func TestGraceAcrossReplicas(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		behind time.Duration // the clock of the second replica
-		reuse  bool
+		name        string
+		behind      time.Duration // the clock of the second replica
+		reuse       bool
+		unavailable bool
 	}{
-		{"same clock", 0, false},
-		{"5 s behind", 5 * time.Second, false},
-		{"more behind", 5*time.Second + time.Microsecond, true},
-		{"ahead by less than the grace", -grace + time.Microsecond, false},
-		{"ahead by the grace", -grace, true},
+		{"same clock", 0, false, false},
+		{"5 s behind", 5 * time.Second, false, false},
+		{"more behind", 5*time.Second + time.Microsecond, false, true},
+		{"ahead by less than the grace", -grace + time.Microsecond, false, false},
+		{"ahead by the grace", -grace, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newGraceWorld(t)
@@ -280,9 +281,14 @@ func TestGraceAcrossReplicas(t *testing.T) {
 			child := w.refresh(t, parent.Refresh)
 			w.advance(-c.behind)
 			w.Service = w.service(t, 4)
-			if c.reuse {
+			switch {
+			case c.reuse:
 				w.requireReuse(t, parent.Refresh)
 				return
+			case c.unavailable:
+				_, err := w.Refresh(t.Context(), parent.Refresh)
+				require.ErrorIs(t, err, session.ErrUnavailable)
+				w.advance(c.behind - 5*time.Second)
 			}
 			require.Equal(t, child.Refresh, w.refresh(t, parent.Refresh).Refresh)
 		})

@@ -86,7 +86,11 @@ func (s *Service) explain(ctx context.Context, a attempt) (Tokens, error) {
 		// of the two is honest, and whoever has the key could end any family, so nothing is revoked.
 		s.log.ErrorContext(ctx, "reuse_detected", append(about(presented), "reason", "same_generation_other_token", "revoked", false)...)
 		return Tokens{}, refused("another token of this generation is live")
-	case s.inGrace(r, family):
+	}
+	switch forgiven, err := s.inGrace(r, family); {
+	case err != nil:
+		return Tokens{}, err
+	case forgiven:
 		return s.replay(ctx, a, family)
 	}
 	return Tokens{}, s.punish(ctx, presented, family, r.At)
