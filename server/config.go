@@ -75,7 +75,7 @@ func settings() []setting {
 		{name: "BCRYPT_COST", def: "12", help: "4 to 15; below 10 only in dev"},
 		{name: "LOGIN_FAILURES_PER_ACCOUNT", def: "30", help: "failed logins on one account from one address within 15 minutes before 429 (three times as many from all addresses); 0 is no limit"},
 		{name: "LOGIN_FAILURES_PER_ADDRESS", def: "100", help: "failed logins from one address on all accounts within 15 minutes before 429; 0 is no limit"},
-		{name: "TRUSTED_PROXIES", help: "addresses or networks of the proxies in front, comma-separated, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For"},
+		{name: "TRUSTED_PROXIES", help: "addresses or networks of the proxies in front, comma-separated, such as 10.0.7.0/28: the client's address is what they say in X-Forwarded-For"},
 	}
 }
 
@@ -262,7 +262,7 @@ func (r *reader) proxies() []string {
 		}
 		switch {
 		case err != nil || network.Addr().Is4In6() || strings.Contains(p, "%"):
-			r.problem("TRUSTED_PROXIES", fmt.Sprintf("has %.80q", p), "Write an address or a network in CIDR form: 10.1.2.3, 10.0.0.0/8, 2001:db8::/32.")
+			r.problem("TRUSTED_PROXIES", fmt.Sprintf("has %.80q", p), "Write an address or a network in CIDR form: 10.1.2.3, 10.0.7.0/28, 2001:db8::7.")
 		case network.Bits() == 0:
 			r.problem("TRUSTED_PROXIES", fmt.Sprintf("has %.80q", p), "Name the proxies alone: whoever is trusted can claim any address.")
 		}
