@@ -47,6 +47,7 @@ type Options struct {
 	NoRefresh bool // the target has no refresh yet, see the stages of the course: a login stands in for one wherever it is not what is judged
 
 	Slow       bool        // also the stories that cost the target many password checks
+	Steps      bool        // the report tells the steps of stories that passed, too
 	RaceRounds int         // 0: 8
 	TLS        *tls.Config // for targets whose certificate is not signed by the system's roots; nil: those
 

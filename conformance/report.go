@@ -57,7 +57,7 @@ type StoryResult struct {
 	Refs    []string      `json:"refs,omitempty"`
 	Why     string        `json:"why,omitempty"`
 	Hint    string        `json:"hint,omitempty"`
-	Steps   []Step        `json:"steps,omitempty"` // of a story that is not green
+	Steps   []Step        `json:"steps,omitempty"` // of a story that is not green, or of all: Options.Steps
 	Lineage []string      `json:"lineage,omitempty"`
 	Notes   []string      `json:"notes,omitempty"` // what was measured
 	Seconds float64       `json:"seconds"`
@@ -207,7 +207,7 @@ func (s *Scene) result() StoryResult {
 	if res.Verdict == NotJudged && s.reason == "" {
 		s.reason = strings.Join(s.notes, "; ")
 	}
-	if res.Verdict > Pass {
+	if res.Verdict > Pass || s.run.opts.Steps && res.Verdict == Pass {
 		res.Steps = s.steps(show)
 		for _, line := range lineage(s.tokens()) {
 			res.Lineage = append(res.Lineage, show(line))

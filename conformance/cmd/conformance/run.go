@@ -55,7 +55,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
-	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured")
+	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured; reports tell the steps of what passed")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		help(stdout, fs)
@@ -101,6 +101,7 @@ func (c *command) complete(getenv func(string) string) error {
 	if c.limits.Rows < 1 || c.limits.Bytes < 1 || c.limits.Time <= 0 {
 		return errors.New("-dsn-rows, -dsn-bytes and -dsn-time must be more than nothing")
 	}
+	c.opts.Steps = c.verbose
 	if err := c.target.complete(getenv); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ usage:
   faulty -fault reuse-plain-401      one fault
   faulty -fault NAME,NAME            several, which may hide each other
   faulty -list                       all faults, by area
+  faulty -exercise 7                 one fault, which it does not name; docs/exercises.md asks which
 
 Its users are alice@example.com (alice-demo-password) and bob@example.com (bob-demo-password).
 Judge it with: go run ./conformance/cmd/conformance -target http://127.0.0.1:8081
@@ -59,6 +60,8 @@ type config struct {
 	operator string
 	log      string
 	list     bool
+	exercise int
+	solution bool
 	db       string
 	faulty   faulty.Options
 }
@@ -78,6 +81,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return misused(stderr, fmt.Errorf("%q is no flag; a fault is named with -fault", fs.Arg(0)))
 	case c.list:
 		list(stdout)
+		return exitOK
+	}
+	if err := c.exerciseFault(); err != nil {
+		return misused(stderr, err)
+	}
+	if c.solution {
+		describe(stdout, c.faulty)
 		return exitOK
 	}
 	for i, addr := range []string{c.addr, c.replica, c.operator} {
@@ -137,7 +147,7 @@ func (c *config) serveAll(ctx context.Context, server *faulty.Server, handler ht
 			return err
 		}
 		if running == 0 {
-			describe(stdout, c.faulty)
+			c.introduce(stdout)
 		}
 		say(stdout, part.what, listener.Addr())
 		running++
@@ -163,6 +173,8 @@ func flags() (*config, *flag.FlagSet) {
 		return nil
 	})
 	fs.BoolVar(&c.list, "list", false, "list all faults and exit")
+	fs.IntVar(&c.exercise, "exercise", 0, "be wrong in the way of this exercise, by its `number` in docs/exercises.md, and do not say how")
+	fs.BoolVar(&c.solution, "solution", false, "with -exercise: say what is wrong, and exit")
 	fs.StringVar(&c.db, "db", "", "also keep in this SQLite `FILE` what it would have in a database, for conformance -dsn FILE")
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8081", "listen on this loopback `HOST:PORT`; port 0: any that is free")
 	fs.StringVar(&c.replica, "replica", "", "also serve a second process on the same database, on this loopback `HOST:PORT`")

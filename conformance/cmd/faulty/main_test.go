@@ -58,6 +58,10 @@ func TestExitCodes(t *testing.T) {
 		{"every address", "-addr :8081", 2, "", "only loopback"},
 		{"a network", "-addr 192.0.2.1:8081", 2, "", "only loopback"},
 		{"no port", "-addr 127.0.0.1", 2, "", "missing port"},
+		{"solution", "-exercise 11 -solution", 0, "reuse-revocation-rolled-back: the family's end is undone", ""},
+		{"solution of nothing", "-solution", 2, "", "1 to 20"},
+		{"no such exercise", "-exercise 21", 2, "", "1 to 20"},
+		{"exercise and fault", "-exercise 1 -fault reuse-plain-401", 2, "", "-fault cannot"},
 		{"port taken", "-addr " + taken.Addr().String(), 1, "", "is another one running?"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -189,5 +193,23 @@ func TestSaysWhatAFaultNeeds(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s: got %q, want %q in it", name, out.String(), want)
 		}
+	}
+}
+
+// An exercise whose server names the fault would be none.
+func TestExercisesDoNotTell(t *testing.T) {
+	url, stdout, stop := start(t, "-exercise", "8")
+	defer stop()
+	answer, err := http.Post(url+"/auth/refresh", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if len(answer.Cookies()) != 1 || answer.Cookies()[0].MaxAge >= 0 {
+		t.Errorf("it has not the fault of exercise 8: %v", answer.Header)
+	}
+	fault := faulty.Exercises()[7]
+	if out := stdout.String(); !strings.HasPrefix(out, "exercise 8: ") || strings.Contains(out, fault) || strings.Contains(out, "cookie") {
+		t.Errorf("it tells: %q", out)
 	}
 }
