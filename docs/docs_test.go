@@ -23,6 +23,9 @@ import (
 	"github.com/jwt-toy/jwt-toy/conformance/bugs"
 )
 
+// exercises are run by a test of their own, for each has a server of its own.
+const exercises = "exercises.md"
+
 // block is a fenced block of shell commands.
 type block struct {
 	file     string
@@ -35,9 +38,13 @@ var fence = regexp.MustCompile("(?ms)(?:^<!-- not run: (.*?) -->\n)?^```sh\n(.*?
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	files, err := filepath.Glob("*.md")
-	require.NoError(t, err)
-	for _, f := range append(files, "../README.md") {
+	files := []string{"../README.md"}
+	for _, pattern := range []string{"*.md", "walkthrough/*.md", "??/*.md", "??/walkthrough/*.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	for _, f := range files {
 		b, err := os.ReadFile(f)
 		require.NoError(t, err)
 		texts[f] = string(b)
@@ -49,6 +56,9 @@ func blocks(t *testing.T) []block {
 	t.Helper()
 	var all []block
 	for file, text := range documents(t) {
+		if filepath.Base(file) == exercises {
+			continue
+		}
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			all = append(all, block{file, m[1], strings.Split(strings.TrimSpace(m[2]), "\n")})
 		}
@@ -69,7 +79,7 @@ func TestCommands(t *testing.T) {
 	addr := freeAddress(t)
 	env := append(os.Environ(), "ADDR="+addr, "BCRYPT_COST=4", "ENV=dev", "JWT_SECRET_KEY=", "DATABASE_URL=sqlite:////"+strings.TrimPrefix(t.TempDir(), "/")+"/docs.db")
 
-	all, ran, notRun := blocks(t), 0, 0
+	all, ran, notRun, played := blocks(t), 0, 0, playedCommands(t)
 	for _, b := range all {
 		for _, c := range b.commands {
 			if strings.HasPrefix(c, "go run ./server serve") {
@@ -83,7 +93,7 @@ func TestCommands(t *testing.T) {
 			continue
 		}
 		for _, c := range b.commands {
-			if contains(byCI, c) || strings.HasPrefix(c, "go run ./server serve") {
+			if contains(byCI, c) || contains(played, c) || strings.HasPrefix(c, "go run ./server serve") {
 				continue
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -142,9 +152,9 @@ func serve(t *testing.T, command, addr string, env []string) {
 	}, 2*time.Minute, 100*time.Millisecond, "%s does not listen", command)
 }
 
-// TestLinks follows every relative link.
+// TestLinks follows every relative link, to the heading that it names.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
 	found := 0
 	for file, text := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -152,11 +162,30 @@ func TestLinks(t *testing.T) {
 				continue
 			}
 			found++
-			_, err := os.Stat(filepath.Join(filepath.Dir(file), m[1]))
+			to := filepath.Join(filepath.Dir(file), m[1])
+			if m[1] == "" {
+				to = file
+			}
+			_, err := os.Stat(to)
 			require.NoError(t, err, "%s links to %s", file, m[1])
+			if m[2] != "" {
+				page, err := os.ReadFile(to)
+				require.NoError(t, err)
+				require.Contains(t, anchors(string(page)), m[2], "%s links to %s%s", file, m[1], m[2])
+			}
 		}
 	}
 	require.NotZero(t, found)
+}
+
+// anchors are the headings of a page as GitHub lets others link to them.
+func anchors(page string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
+		text := strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")
+		all = append(all, "#"+regexp.MustCompile(`[^\p{L}\p{N}_-]`).ReplaceAllString(text, ""))
+	}
+	return all
 }
 
 // TestProfiles reads every profile that a document shows.

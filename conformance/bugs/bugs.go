@@ -70,10 +70,13 @@ func Markdown() string {
 		if bug.Unseen != "" {
 			fmt.Fprintf(&b, "- **Not caught:** %s\n", bug.Unseen)
 		}
-		fmt.Fprintf(&b, "- **Found in:** %s\n", strings.Join(links(bug.Links), " · "))
+		fmt.Fprintf(&b, "- **Found in:** %s\n", bug.FoundIn())
 	}
 	return b.String()
 }
+
+// FoundIn links to where the bug was found.
+func (b Bug) FoundIn() string { return strings.Join(links(b.Links), " · ") }
 
 // links shortens addresses to what tells them apart.
 func links(addresses []string) []string {

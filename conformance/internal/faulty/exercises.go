@@ -5,7 +5,7 @@ package faulty
 func Exercises() []string {
 	return []string{
 		"login-enum-by-response/body",
-		"login-password-truncated-72",
+		"login-empty-password-accepted/missing",
 		"login-csrf-simple-content-type",
 		"at-alg-none-accepted/any-case",
 		"at-exp-absent-or-optional/on-refresh",

@@ -1,0 +1,268 @@
+package docs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/bugs"
+)
+
+// The walkthrough and the exercises hold parts that are made: what stands between a marker and the next <!-- end -->.
+//
+//	<!-- run: STORY | faulty FLAGS | conformance FLAGS | report -->   a real run: its drawing, the commands, and what they print
+//	<!-- stories: AREA STORY … -->                                    the stories of a chapter, whose home it is
+//	<!-- bugs: ID … -->                                               what real projects got wrong
+//	<!-- chapters -->                                                 the index
+//
+// Of a run the flags may be left out; "report" leaves out the drawing, "drawing" all but that.
+var marker = regexp.MustCompile(`(?ms)^<!-- (run|stories|bugs|chapters)(?:: (.*?))? -->\n(.*?)^<!-- end -->$`)
+
+// pages are the documents that have such parts, in every language: this directory's are English, those of ko/ Korean.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	texts := documents(t)
+	maps.DeleteFunc(texts, func(file, _ string) bool {
+		return filepath.Base(file) != exercises && !strings.Contains(file, "walkthrough/")
+	})
+	return texts
+}
+
+// chapters are the files of a walkthrough in order, without its index.
+func chapters(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/[0-9]*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	return files
+}
+
+// TestPages holds every part that is made to what makes it.
+func TestPages(t *testing.T) {
+	texts := pages(t)
+	plays := playAll(t, texts)
+	for file, text := range texts {
+		require.Equal(t, strings.Count(text, "<!-- end -->"), len(marker.FindAllString(text, -1)), "%s: a marker that is not one", file)
+		made := marker.ReplaceAllStringFunc(text, func(part string) string {
+			m := marker.FindStringSubmatch(part)
+			head, _, _ := strings.Cut(part, "\n")
+			return head + "\n" + makePart(t, file, m[1], m[2], plays) + "<!-- end -->"
+		})
+		if *update && made != text {
+			require.NoError(t, os.WriteFile(file, []byte(made), 0o644))
+			continue
+		}
+		require.Equal(t, made, text, "%s: go test ./docs -update writes it; read the diff", file)
+	}
+}
+
+func makePart(t *testing.T, file, kind, arguments string, plays map[string]*play) string {
+	t.Helper()
+	switch kind {
+	case "run":
+		return plays[arguments].markdown()
+	case "stories":
+		return storyTable(storiesOf(t, arguments))
+	case "bugs":
+		return bugList(t, strings.Fields(arguments))
+	}
+	return chapterTable(t, filepath.Dir(file))
+}
+
+// storiesOf are the stories that the words name: IDs, patterns of them, or areas.
+func storiesOf(t *testing.T, words string) []conformance.Scenario {
+	t.Helper()
+	stories, err := conformance.Select(strings.Fields(words))
+	require.NoError(t, err)
+	return stories
+}
+
+func storyTable(stories []conformance.Scenario) string {
+	b := &strings.Builder{}
+	b.WriteString("| story | | what must hold |\n| --- | --- | --- |\n")
+	for _, s := range stories {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", s.ID, s.Level, s.Title)
+	}
+	return b.String()
+}
+
+func bugList(t *testing.T, ids []string) string {
+	t.Helper()
+	b := &strings.Builder{}
+	for _, id := range ids {
+		i := slices.IndexFunc(bugs.All(), func(b bugs.Bug) bool { return b.ID == id })
+		require.GreaterOrEqual(t, i, 0, "there is no bug %s", id)
+		bug := bugs.All()[i]
+		require.NotEmpty(t, bug.Checks, "no story catches %s", id)
+		fmt.Fprintf(b, "- [`%s`](../bugs.md#%s): %s Found in %s.\n", id, id, bug.Bug, bug.FoundIn())
+	}
+	return b.String()
+}
+
+var (
+	titleLine = regexp.MustCompile(`(?m)\A# (.+)\n\n\*(.+)\*$`)
+	storyPart = regexp.MustCompile(`(?m)^<!-- stories: (.*?) -->$`)
+)
+
+// chapterTable is the index: each chapter, what it says in one line, and the stages of the suite whose stories are its own.
+func chapterTable(t *testing.T, dir string) string {
+	t.Helper()
+	b := &strings.Builder{}
+	b.WriteString("| | | | stage |\n| --- | --- | --- | --- |\n")
+	for i, file := range chapters(t, dir) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		title := titleLine.FindStringSubmatch(string(text))
+		require.NotNil(t, title, "%s does not begin with a title and one line in italics", file)
+		fmt.Fprintf(b, "| %d | [%s](%s) | %s | %s |\n", i+1, title[1], filepath.Base(file), title[2], stages(homeOf(t, string(text))))
+	}
+	return b.String()
+}
+
+// homeOf are the stories whose home the chapter is.
+func homeOf(t *testing.T, text string) []conformance.Scenario {
+	t.Helper()
+	var all []conformance.Scenario
+	for _, m := range storyPart.FindAllStringSubmatch(text, -1) {
+		all = append(all, storiesOf(t, m[1])...)
+	}
+	return all
+}
+
+func stages(stories []conformance.Scenario) string {
+	var numbers []int
+	for _, s := range stories {
+		numbers = append(numbers, s.Stage)
+	}
+	slices.Sort(numbers)
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(slices.Compact(numbers)), " ", ", "), "[]")
+}
+
+// TestChapters: every story has its home in one chapter; every chapter has a story that is seen to pass and one that is seen to fail, the
+// command that judges its stories, and questions.
+func TestChapters(t *testing.T) {
+	home := map[string]string{}
+	plays := playAll(t, pages(t))
+	for _, file := range chapters(t, "walkthrough") {
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		text := string(b)
+		for _, s := range homeOf(t, text) {
+			require.Empty(t, home[s.ID], "%s is at home in %s and %s", s.ID, home[s.ID], file)
+			home[s.ID] = file
+		}
+		passed, failed := false, false
+		for _, m := range marker.FindAllStringSubmatch(text, -1) {
+			if m[1] == "run" {
+				passed, failed = passed || plays[m[2]].exit == 0, failed || plays[m[2]].exit == 1
+			}
+		}
+		require.True(t, passed && failed, "%s shows no story that passes and one that fails", file)
+		require.GreaterOrEqual(t, strings.Count(text, "<details>"), 3, "%s has too few questions", file)
+		require.Contains(t, text, "```mermaid", file)
+		require.Contains(t, text, "../../server/", file)
+		require.Contains(t, text, "../../examples/fastapi/", file)
+	}
+	for _, s := range conformance.Scenarios() {
+		require.NotEmpty(t, home[s.ID], "%s (stage %d) is at home in no chapter", s.ID, s.Stage)
+	}
+}
+
+var inCode = regexp.MustCompile("`([a-z]+\\.[a-z-]+)(?:/([a-z0-9-]+))?`")
+
+// TestNames: what stands in code type and has an area before its dot is a story, and a check of it after the slash.
+func TestNames(t *testing.T) {
+	stories := map[string]conformance.Scenario{}
+	areas := map[string]bool{}
+	for _, s := range conformance.Scenarios() {
+		stories[s.ID], areas[s.Area()] = s, true
+	}
+	found := 0
+	for file, text := range pages(t) {
+		for _, m := range inCode.FindAllStringSubmatch(text, -1) {
+			area, name, _ := strings.Cut(m[1], ".")
+			if !areas[area] || name == "go" || name == "py" {
+				continue
+			}
+			found++
+			s, ok := stories[m[1]]
+			require.True(t, ok, "%s names %s, which is no story", file, m[1])
+			is := func(c conformance.Check) bool { return c.Slug == m[2] }
+			require.True(t, m[2] == "" || slices.ContainsFunc(s.Checks, is), "%s names %s/%s, which is no check", file, m[1], m[2])
+		}
+	}
+	require.Greater(t, found, len(stories))
+}
+
+// outline is what two languages of a page must have in common: headings by their level, made parts, commands, links and questions.
+func outline(text string) []string {
+	parts := regexp.MustCompile("(?ms)^<!-- [a-z]+.*? -->$|^```sh\n.*?^```$|^#+ |^<details>|\\]\\([^)]*\\)|`[a-z]+\\.[a-z-]+(?:/[a-z0-9-]+)?`")
+	text = marker.ReplaceAllStringFunc(text, func(part string) string { head, _, _ := strings.Cut(part, "\n"); return head })
+	found := parts.FindAllString(text, -1)
+	links := slices.DeleteFunc(slices.Clone(found), func(s string) bool { return !strings.HasPrefix(s, "]") && !strings.HasPrefix(s, "`") })
+	slices.Sort(links) // a sentence may turn them round
+	rest := slices.DeleteFunc(found, func(s string) bool { return slices.Contains(links, s) })
+	return append(rest, links...)
+}
+
+// TestTranslations holds the pages of other languages to the English ones.
+func TestTranslations(t *testing.T) {
+	texts := pages(t)
+	for file, text := range texts {
+		language, original, translated := strings.Cut(file, "/")
+		if !translated || len(language) != 2 {
+			for _, lost := range []string{"\n# ", "<!-- run", "```sh", "<details>", "]("} {
+				if i := strings.Index(text, lost); i >= 0 {
+					require.NotEqual(t, outline(text), outline(text[:i]+text[i+len(lost):]), "%s without %q has the same outline", file, lost)
+				}
+			}
+			continue
+		}
+		up := strings.NewReplacer("](../../../", "](../../", "](../../", "](../") // one directory deeper
+		require.Equal(t, outline(texts[original]), outline(up.Replace(text)), file)
+	}
+}
+
+// playAll plays every run that the pages show, each once.
+func playAll(t *testing.T, texts map[string]string) map[string]*play {
+	t.Helper()
+	playing.Lock()
+	defer playing.Unlock()
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, 3)
+	for _, file := range slices.SortedFunc(maps.Keys(texts), cmp.Compare) {
+		for _, m := range marker.FindAllStringSubmatch(texts[file], -1) {
+			if m[1] != "run" || playing.done[m[2]] != nil {
+				continue
+			}
+			p, err := newPlay(m[2])
+			require.NoError(t, err, file)
+			playing.done[m[2]] = p
+			wait.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				p.run(t)
+			})
+		}
+	}
+	wait.Wait()
+	for arguments, p := range playing.done {
+		require.NoError(t, p.err, arguments)
+	}
+	return playing.done
+}
+
+var playing = struct {
+	sync.Mutex
+	done map[string]*play
+}{done: map[string]*play{}}
