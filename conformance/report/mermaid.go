@@ -23,7 +23,7 @@ func Mermaid(s conformance.StoryResult) string {
 	shown := essential(s, drawnSteps)
 	lanes := mermaidLanes(shown)
 	for _, who := range lanes {
-		fmt.Fprintf(&b, "  participant %s as %s\n", laneName(who), who)
+		fmt.Fprintf(&b, "  participant %s\n", strings.TrimSuffix(laneName(who)+" as "+who, " as "+laneName(who)))
 	}
 	b.WriteString("  participant server\n")
 	across := laneName(lanes[0]) + ",server"

@@ -18,7 +18,7 @@ func TestMermaid(t *testing.T) {
 		conformance.Step{N: 6, Who: "victim", Did: "refresh ‹a.R0›", Got: "200 ‹a.R1›", Mark: "want refused  (dead)", Request: "POST"},
 	)
 	require.Equal(t, `sequenceDiagram
-  participant victim as victim
+  participant victim
   participant other_user as other user
   participant server
   other_user->>server: refresh ‹b.R0› (control)

@@ -23,6 +23,6 @@ func Exercises() []string {
 		"exp-no-absolute-cap/moved-by-rotation",
 		"logout-revokes-one-token-not-family",
 		"tx-refresh-csrf/checked-late",
-		"tx-refusal-tells-why",
+		"op-process-local-state/logouts",
 	}
 }
