@@ -74,7 +74,7 @@ func makePart(t *testing.T, file, kind, arguments string, plays map[string]*play
 	case "stories":
 		return storyTable(storiesOf(t, arguments))
 	case "bugs":
-		return bugList(t, strings.Fields(arguments))
+		return bugList(t, file, strings.Fields(arguments))
 	}
 	return chapterTable(t, filepath.Dir(file))
 }
@@ -96,8 +96,10 @@ func storyTable(stories []conformance.Scenario) string {
 	return b.String()
 }
 
-func bugList(t *testing.T, ids []string) string {
+func bugList(t *testing.T, file string, ids []string) string {
 	t.Helper()
+	page, err := filepath.Rel(filepath.Dir(file), "bugs.md")
+	require.NoError(t, err)
 	b := &strings.Builder{}
 	for _, id := range ids {
 		i := slices.IndexFunc(bugs.All(), func(b bugs.Bug) bool { return b.ID == id })
@@ -105,7 +107,7 @@ func bugList(t *testing.T, ids []string) string {
 		bug := bugs.All()[i]
 		require.NotEmpty(t, bug.Checks, "no story catches %s", id)
 		require.NotEmpty(t, bug.Links, "nobody is known to have %s", id)
-		fmt.Fprintf(b, "- [`%s`](../bugs.md#%s): %s Found in %s.\n", id, id, bug.Bug, bug.FoundIn())
+		fmt.Fprintf(b, "- [`%s`](%s#%s): %s Found in %s.\n", id, page, id, bug.Bug, bug.FoundIn())
 	}
 	return b.String()
 }
@@ -205,32 +207,61 @@ func TestNames(t *testing.T) {
 	require.Greater(t, found, len(stories))
 }
 
-// outline is what two languages of a page must have in common: headings by their level, made parts, commands, links and questions.
-func outline(text string) []string {
-	parts := regexp.MustCompile("(?ms)^<!-- [a-z]+.*? -->$|^```sh\n.*?^```$|^#+ |^<details>|\\]\\([^)]*\\)|`[a-z]+\\.[a-z-]+(?:/[a-z0-9-]+)?`")
+var (
+	outlined = regexp.MustCompile("(?ms)^<!-- [a-z]+.*? -->$|^```sh\n.*?^```$|^#+ |^<details>")
+	linked   = regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
+)
+
+// outline is what two languages of a page must have in common: its made parts, commands, headings and questions in their order; and whatever a
+// sentence may turn round, its links and the stories that it names.
+func outline(file, text string) []string {
 	text = marker.ReplaceAllStringFunc(text, func(part string) string { head, _, _ := strings.Cut(part, "\n"); return head })
-	found := parts.FindAllString(text, -1)
-	links := slices.DeleteFunc(slices.Clone(found), func(s string) bool { return !strings.HasPrefix(s, "]") && !strings.HasPrefix(s, "`") })
-	slices.Sort(links) // a sentence may turn them round
-	rest := slices.DeleteFunc(found, func(s string) bool { return slices.Contains(links, s) })
-	return append(rest, links...)
+	found := outlined.FindAllString(text, -1)
+	var named []string
+	for _, m := range linked.FindAllStringSubmatch(text, -1) {
+		to := m[1]
+		if !strings.Contains(to, "://") {
+			to = filepath.Join(filepath.Dir(file), to)
+		}
+		named = append(named, strings.TrimPrefix(to, language(file)+"/"))
+	}
+	for _, m := range inCode.FindAllString(text, -1) {
+		named = append(named, m)
+	}
+	slices.Sort(named)
+	return append(found, named...)
 }
 
-// TestTranslations holds the pages of other languages to the English ones.
+// language is the directory of a translation, "" for English.
+func language(file string) string {
+	if dir, _, ok := strings.Cut(file, "/"); ok && len(dir) == 2 && dir != ".." {
+		return dir
+	}
+	return ""
+}
+
+// TestTranslations holds the pages of other languages to the English ones: all are there, with the same outline.
 func TestTranslations(t *testing.T) {
-	texts := pages(t)
+	texts, pagesOf := pages(t), map[string]int{}
 	for file, text := range texts {
-		language, original, translated := strings.Cut(file, "/")
-		if !translated || len(language) != 2 {
-			for _, lost := range []string{"\n# ", "<!-- run", "```sh", "<details>", "]("} {
-				if i := strings.Index(text, lost); i >= 0 {
-					require.NotEqual(t, outline(text), outline(text[:i]+text[i+len(lost):]), "%s without %q has the same outline", file, lost)
-				}
-			}
-			continue
+		to := language(file)
+		pagesOf[to]++
+		if original := strings.TrimPrefix(file, to+"/"); to != "" {
+			require.Equal(t, outline(original, texts[original]), outline(file, text), file)
 		}
-		up := strings.NewReplacer("](../../../", "](../../", "](../../", "](../") // one directory deeper
-		require.Equal(t, outline(texts[original]), outline(up.Replace(text)), file)
+	}
+	for to, n := range pagesOf {
+		require.Equal(t, pagesOf[""], n, "pages in %q", to)
+	}
+}
+
+// TestOutline: a page that has lost a part has another outline; one that is as far from what it links to has the same.
+func TestOutline(t *testing.T) {
+	const page = "# A\n\n<!-- stories: reuse -->\n\n| made |\n\n<!-- end -->\n\n```sh\nmake demo\n```\n\n[x](../bugs.md#y), `reuse.replay`.\n\n<details>\n"
+	english := outline("walkthrough/1.md", page)
+	require.Equal(t, english, outline("ko/walkthrough/1.md", strings.NewReplacer("| made |", "| gemacht |", "../bugs.md", "../../bugs.md", "# A", "# B").Replace(page)))
+	for _, lost := range []string{"# A", "<!-- stories: reuse -->", "make demo", "../", "`reuse.replay`", "<details>"} {
+		require.NotEqual(t, english, outline("walkthrough/1.md", strings.Replace(page, lost, "", 1)), "without %q", lost)
 	}
 }
 

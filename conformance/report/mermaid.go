@@ -18,71 +18,102 @@ func Mermaid(s conformance.StoryResult) string {
 	if len(s.Steps) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString("sequenceDiagram\n")
 	shown := essential(s, drawnSteps)
-	lanes := mermaidLanes(shown)
+	lanes := mermaidLanes(s, shown)
+	m := &mermaid{story: s, across: laneName(lanes[0]) + ",server"}
+	m.line("sequenceDiagram")
 	for _, who := range lanes {
-		fmt.Fprintf(&b, "  participant %s\n", strings.TrimSuffix(laneName(who)+" as "+who, " as "+laneName(who)))
+		m.line("  participant %s", strings.TrimSuffix(laneName(who)+" as "+who, " as "+laneName(who)))
 	}
-	b.WriteString("  participant server\n")
-	across := laneName(lanes[0]) + ",server"
+	m.line("  participant server")
 	next := 0
-	gap := func(to int) {
-		if to > next {
-			fmt.Fprintf(&b, "  Note over %s: … %s\n", across, plural(to-next, "more step", "more steps"))
-		}
-		next = to + 1
-	}
 	for _, st := range shown {
-		gap(next + slices.IndexFunc(s.Steps[next:], func(o conformance.Step) bool { return o.N == st.N }))
-		mermaidStep(&b, s, st, across)
+		at := next + slices.IndexFunc(s.Steps[next:], func(o conformance.Step) bool { return o.N == st.N })
+		m.gap(at - next)
+		next = at + 1
+		m.step(st)
 	}
-	gap(len(s.Steps))
-	return b.String()
+	m.gap(len(s.Steps) - next)
+	return m.b.String()
 }
 
-// mermaidLanes are those who ask; what happened beside requests has no lane.
-func mermaidLanes(shown []conformance.Step) []string {
-	var steps []step
-	for _, st := range shown {
-		if st.Request != "" {
-			steps = append(steps, step{Step: st})
-		}
-	}
-	if len(steps) == 0 {
-		return []string{"client"}
-	}
-	return actors(steps)
+// mermaid is a drawing under way.
+type mermaid struct {
+	b      strings.Builder
+	story  conformance.StoryResult
+	across string // where notes stand
+	last   string // note
 }
 
-func mermaidStep(b *strings.Builder, s conformance.StoryResult, st conformance.Step, across string) {
-	if st.Request == "" {
-		fmt.Fprintf(b, "  Note over %s: %s\n", across, mermaidText(st.Who+": "+st.Did))
+func (m *mermaid) line(format string, args ...any) {
+	fmt.Fprintf(&m.b, format+"\n", args...)
+	m.last = ""
+}
+
+// note says what needs no arrow, once.
+func (m *mermaid) note(text string) {
+	if text != m.last {
+		m.line("  Note over %s: %s", m.across, mermaidText(text))
+		m.last = text
+	}
+}
+
+func (m *mermaid) gap(n int) {
+	if n > 0 {
+		m.note("… " + plural(n, "more step", "more steps"))
+	}
+}
+
+func (m *mermaid) step(st conformance.Step) {
+	switch {
+	case st.Request == "":
+		m.note(st.Who + ": " + st.Did)
+		return
+	case isControl(m.story, st):
+		m.note("another user’s session still gets a yes (the control)")
 		return
 	}
-	indent := "  "
-	if bad(s, st) {
-		b.WriteString("  rect rgba(255, 60, 60, 0.2)\n")
+	who, indent := laneName(plain(st.Who)), "  "
+	if bad(m.story, st) {
+		m.line("  rect rgba(255, 60, 60, 0.2)")
 		indent = "    "
 	}
-	who := laneName(actor(step{Step: st}))
-	fmt.Fprintf(b, "%s%s->>server: %s\n%sserver-->>%s: %s\n", indent, who, mermaidText(st.Did), indent, who, mermaidText(st.Got))
-	if bad(s, st) {
-		fmt.Fprintf(b, "    Note over %s: ✗ %s\n  end\n", across, mermaidText(remark(s, st)))
+	m.line("%s%s->>server: %s", indent, who, mermaidText(st.Did))
+	m.line("%sserver-->>%s: %s", indent, who, mermaidText(st.Got))
+	if bad(m.story, st) {
+		m.line("    Note over %s: ✗ %s", m.across, mermaidText(remark(m.story, st)))
+		m.line("  end")
 	}
+}
+
+// isControl: the step is one of those that only show that the server still says yes to somebody, and it does.
+func isControl(s conformance.StoryResult, st conformance.Step) bool {
+	return st.Who == "other user" && st.Mark == "" && !bad(s, st) && strings.HasPrefix(st.Got, "200")
+}
+
+// mermaidLanes are those who ask, in the order in which they first do.
+func mermaidLanes(s conformance.StoryResult, shown []conformance.Step) []string {
+	var names []string
+	for _, st := range shown {
+		if who := plain(st.Who); st.Request != "" && !isControl(s, st) && !slices.Contains(names, who) {
+			names = append(names, who)
+		}
+	}
+	if names == nil {
+		return []string{"client"}
+	}
+	return names
 }
 
 func laneName(who string) string { return notWord.ReplaceAllString(who, "_") }
 
 var (
 	notWord = regexp.MustCompile(`\W`)
-	endWord = regexp.MustCompile(`(?i)\bend\b`) // which would close a frame of the drawing
 	spaces  = regexp.MustCompile(` {2,}`)
 )
 
 // mermaidText keeps a text from being read as the drawing's language, or as HTML.
 func mermaidText(text string) string {
-	text = strings.NewReplacer("#", "＃", ";", ",", "<", "‹", ">", "›", "%%", "% %").Replace(plain(text))
-	return spaces.ReplaceAllString(endWord.ReplaceAllString(text, "($0)"), " ")
+	text = strings.NewReplacer("#", "＃", ";", ",", "<", "‹", ">", "›").Replace(plain(text))
+	return spaces.ReplaceAllString(text, " ")
 }
