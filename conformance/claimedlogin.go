@@ -8,7 +8,7 @@ import (
 
 func policyLogin() Scenario {
 	return Scenario{
-		ID: "policy.login", Title: "A login takes the place of the session that the browser had, as claimed", Level: Must, Stage: 8, Needs: NeedCookie | NeedLogin,
+		ID: "policy.login", Title: "A login takes the place of the session that the browser had, as claimed", Level: Must, Stage: 6, Needs: NeedCookie | NeedLogin,
 		NotFor: unlessClaimed("that a login ends the session that the browser had", func(p Policy) bool { return p.Login == "replaces" }),
 		Refs:   []Ref{recommendedBy("OWASP ASVS 5.0", "7.2.4")},
 		Why:    "the cookie that the login overwrites stays good for weeks, in a backup or in a thief's hands, and no logout reaches it any more",
@@ -37,7 +37,7 @@ func policyLogin() Scenario {
 
 func operationsLimit() Scenario {
 	return Scenario{
-		ID: "operations.limit", Title: "Who guesses passwords is slowed down, as claimed", Level: Must, Stage: 9, Needs: NeedPassword | NeedLast,
+		ID: "operations.limit", Title: "Who guesses passwords is slowed down, as claimed", Level: Must, Stage: 11, Needs: NeedPassword | NeedLast,
 		NotFor: unlessClaimed("a limit on wrong passwords", func(p Policy) bool { return p.LoginLimit > 0 }),
 		Refs:   []Ref{recommendedBy("OWASP ASVS 5.0", "6.3.1, 15.3.4"), motivatedBy("RFC 6749", "§10.10"), motivatedBy("RFC 6585", "§4")},
 		Why:    "a list of leaked passwords is tried in an hour, and a limit that its client can talk itself out of is none",

@@ -62,8 +62,20 @@ func TestPages(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(made), 0o644))
 			continue
 		}
-		require.Equal(t, made, text, "%s: go test ./docs -update writes it; read the diff", file)
+		want, got, at := firstDifference(made, text)
+		require.Equal(t, want, got, "%s:%d: go test ./docs -update writes it; read the diff", file, at)
 	}
+}
+
+// firstDifference is the first line of two texts that is not the same, and its number: the whole of a page is no message.
+func firstDifference(want, got string) (string, string, int) {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return a[i], b[i], i + 1
+		}
+	}
+	return fmt.Sprint(len(a), " lines"), fmt.Sprint(len(b), " lines"), min(len(a), len(b))
 }
 
 func makePart(t *testing.T, file, kind, arguments string, plays map[string]*play) string {
