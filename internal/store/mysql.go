@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -21,18 +22,21 @@ import (
 // one flush; more than this many gain nothing.
 const mysqlPool = 32
 
-type mysqlEngine struct{ cfg *mysql.Config }
+type mysqlEngine struct {
+	cfg   *mysql.Config
+	hosts []string // all, where DATABASE_URL names several; cfg has the first
+}
 
 func newMySQL(loc location) (engine, error) {
-	cfg, err := mysqlConfig(loc)
+	cfg, hosts, err := mysqlConfig(loc)
 	if err != nil {
 		return nil, err
 	}
-	return mysqlEngine{cfg: cfg}, nil
+	return mysqlEngine{cfg: cfg, hosts: hosts}, nil
 }
 
 func (e mysqlEngine) open() (write, read *sql.DB, err error) {
-	connector, err := mysql.NewConnector(e.cfg)
+	connector, err := newConnector(e.cfg, e.hosts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
@@ -48,14 +52,14 @@ func (e mysqlEngine) openToMigrate() (*sql.DB, error) {
 	cfg := e.cfg.Clone()
 	cfg.ReadTimeout = 0  // changing a large table takes its time; the context bounds it
 	cfg.ParseTime = true // goose reads its own timestamps
-	connector, err := mysql.NewConnector(cfg)
+	connector, err := newConnector(cfg, e.hosts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	return sql.OpenDB(connector), nil
 }
 
-func (e mysqlEngine) place() string { return e.cfg.Addr + "/" + e.cfg.DBName }
+func (e mysqlEngine) place() string { return strings.Join(e.hosts, ",") + "/" + e.cfg.DBName }
 
 func (e mysqlEngine) explain(err error) error {
 	if refused, ok := errors.AsType[*mysql.MySQLError](err); ok {
@@ -67,6 +71,9 @@ func (e mysqlEngine) explain(err error) error {
 		case 1049:
 			return fmt.Errorf("there is no database %q on %s: create it, or correct DATABASE_URL: %w", e.cfg.DBName, e.cfg.Addr, err)
 		}
+	}
+	if errors.Is(err, errNoPrimary) {
+		return fmt.Errorf("is the group up, and are these its members? %w", err)
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return fmt.Errorf("MySQL at %s cannot be reached: is it running, and are host and port in DATABASE_URL right? %w", e.cfg.Addr, err)
@@ -92,7 +99,7 @@ func (e mysqlEngine) repeatable(err error) bool {
 	}
 	// No answer. Either nothing was sent, or nobody knows what became of it, and only repeating it can tell.
 	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) ||
+	return network || errors.Is(err, errNoPrimary) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, sql.ErrConnDone)
 }
 

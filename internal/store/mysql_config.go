@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -21,30 +20,31 @@ import (
 const (
 	mysqlLockWait       = 2 * time.Second
 	mysqlConnectTimeout = 3 * time.Second
+	mysqlHostTimeout    = time.Second // the same, where there are other hosts to try
 	mysqlAnswerTimeout  = 3 * time.Second
 )
 
-// mysqlConfig translates a DATABASE_URL for the driver.
-func mysqlConfig(loc location) (*mysql.Config, error) {
+// mysqlConfig translates a DATABASE_URL for the driver, and returns its hosts, of which the configuration has the first.
+func mysqlConfig(loc location) (*mysql.Config, []string, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName = loc.user, loc.password, loc.database
 	if cfg.DBName == "" {
-		return nil, fmt.Errorf("%w: it names no database: mysql+pymysql://user:password@host:3306/database", ErrURL)
+		return nil, nil, fmt.Errorf("%w: it names no database: mysql+pymysql://user:password@host:3306/database", ErrURL)
 	}
-	host, port := loc.host, loc.port
-	if host == "" {
-		host = "localhost"
+	hosts, err := addresses(loc)
+	if err != nil {
+		return nil, nil, err
 	}
-	if port == "" {
-		port = "3306"
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, fmt.Errorf("%w: what follows the : after the host is not a port number", ErrURL)
-	}
-	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(host, port)
+	cfg.Net, cfg.Addr = "tcp", hosts[0]
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = mysqlConnectTimeout, mysqlAnswerTimeout, mysqlAnswerTimeout
+	if len(hosts) > 1 {
+		cfg.Timeout = mysqlHostTimeout
+	}
 	if err := mysqlOptions(cfg, loc.options); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if cfg.Net == "unix" {
+		hosts = []string{cfg.Addr}
 	}
 
 	cfg.ClientFoundRows = true      // rows matched, not rows changed: a repeated statement matches again
@@ -61,7 +61,7 @@ func mysqlConfig(loc location) (*mysql.Config, error) {
 		"innodb_lock_wait_timeout": strconv.Itoa(int(mysqlLockWait.Seconds())),
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 	}
-	return cfg, nil
+	return cfg, hosts, nil
 }
 
 // mysqlOptions translates the options of SQLAlchemy's MySQL drivers, or names the one that it cannot.
