@@ -18,8 +18,8 @@ const Window = 15 * time.Minute
 // everywhere is how many times the failures of one address an account bears from all addresses together.
 const everywhere = 3
 
-// maxBudgets bounds the memory, to some 50 MB; the budget that was used least lately is forgotten first. One is kept only while
-// a login is under way or a failure counts, and each failure costs a password hash, so that it takes hundreds a second to get there.
+// maxBudgets bounds the memory, to some 60 MB; the budget that was used least lately is forgotten first. What has no failure is
+// not kept, and each failure costs a password hash: to push out what still counts, it takes some fifty a second for a whole window.
 const maxBudgets = 1 << 17
 
 // Config says how many failed logins are borne at once.
