@@ -1,5 +1,5 @@
 // Package course holds the lessons of the suite's stages: what each is about, which attack it stops, and what to build. A language is a directory
-// with a file for each stage; another one is added as a directory of the same files.
+// with a file for each stage, 01.md and so on; another language is another directory, and nothing else.
 package course
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-//go:embed en
+//go:embed */*.md
 var files embed.FS
 
 // Stage is one step of the course. Its stories are those of the catalogue that name its number.
