@@ -130,7 +130,7 @@ func (l *learner) closed(st course.Stage, err error) (code int) {
 	l.lesson(st)
 	why := strings.TrimPrefix(err.Error(), conformance.ErrUnavailable.Error()+": ")
 	if st.N == 1 || l.stage != 0 {
-		l.printf("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. Then run this again:\n  %s\n", why, l.again)
+		l.printf("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. If it runs, its log\nmay show an exception that nobody caught. Then run this again:\n  %s\n", why, l.again)
 		return exitUnavailable
 	}
 	l.printf("This stage begins here:\n  %s\nBuild what the lesson says, and run this again:\n  %s\n", why, l.again)
