@@ -247,7 +247,7 @@ func (l *learner) end() {
 		l.printf("\nStage %d is done.\n", l.stage)
 		return
 	}
-	l.printf("\nThe course is done: your server does what its %d stages ask for, as far as they were judged.\nNow judge it as a whole:\n  %s\n", len(l.stages), strings.Replace(l.again, " learn", "", 1))
+	l.printf("\nThe course is done: your server does what its %d stages ask for, as far as they were judged.\nNow judge it as a whole:\n  %s\nAnd find what is wrong with other people's servers: docs/exercises.md\n", len(l.stages), strings.Replace(l.again, " learn", "", 1))
 }
 
 func counted(n int, one, many string) string {
