@@ -1,7 +1,9 @@
 package faulty
 
 import (
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -9,9 +11,9 @@ import (
 // me answers GET /me with the user to whom the access token was issued.
 func (s *Server) me(w http.ResponseWriter, r *http.Request) {
 	raw, sent := s.bearer(r)
-	u := s.authenticate(raw)
+	u := s.vouched(w, r, s.authenticate(raw), sent)
 	if u == nil {
-		s.refuseMe(w, sent)
+		s.refuseMe(w, raw, sent)
 		return
 	}
 	body := map[string]any{"id": u.id, "email": u.email}
@@ -37,7 +39,12 @@ func (s *Server) authenticate(raw string) *user {
 		}
 		u = s.cachedMe // the answer was cached by its path, and the path is everybody's
 	}
-	return u
+	if s.has("me-answers-other-user/concurrent") && u != nil {
+		s.currentUser = u // in a global variable, while something else is waited for
+		s.gap()
+		u = s.currentUser
+	}
+	return s.remember(raw, u)
 }
 
 // bearer returns the access token of a request (RFC 6750 section 2.1), and whether the request sent one at all.
@@ -65,12 +72,16 @@ func (s *Server) bearer(r *http.Request) (raw string, sent bool) {
 }
 
 // refuseMe answers 401 with a challenge, whose error code belongs to requests that sent a token (RFC 6750 section 3.1).
-func (s *Server) refuseMe(w http.ResponseWriter, sent bool) {
+func (s *Server) refuseMe(w http.ResponseWriter, raw string, sent bool) {
 	status, challenge := http.StatusUnauthorized, `Bearer realm="faulty"`
 	if sent && !s.has("at-401-without-challenge-or-403/no-error-code") {
 		challenge += `, error="invalid_token"`
 	}
 	switch {
+	case s.has("tx-credential-echoed-in-error/challenge") && sent:
+		challenge += fmt.Sprintf(`, error_description="%.1000s is not valid"`, raw)
+	case s.has("at-malformed-500") && headerIsList(raw): // which has no members to ask for
+		status, challenge = http.StatusInternalServerError, ""
 	case s.has("at-401-without-challenge-or-403"):
 		challenge = ""
 	case s.has("at-401-without-challenge-or-403/basic"):
@@ -84,6 +95,12 @@ func (s *Server) refuseMe(w http.ResponseWriter, sent bool) {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	s.problem(w, status, "an access token is needed, as Authorization: Bearer")
+}
+
+func headerIsList(raw string) bool {
+	head, _, _ := strings.Cut(raw, ".")
+	b, err := base64.RawURLEncoding.DecodeString(head)
+	return err == nil && len(b) > 0 && b[0] == '['
 }
 
 func (s *Server) userByID(id string) *user {

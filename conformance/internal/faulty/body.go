@@ -17,7 +17,13 @@ func (s *Server) credentials(w http.ResponseWriter, r *http.Request) (email, pas
 	charset := params["charset"]
 	isJSON := err == nil && mediaType == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8"))
 	body, read := s.readBody(w, r)
+	if s.has("login-chunked-body-ignored") && r.ContentLength < 0 {
+		body = nil
+	}
 	switch {
+	case s.has("login-content-type-as-text") && r.Header.Get("Content-Type") != "application/json":
+		s.problem(w, http.StatusUnsupportedMediaType, "the body must be sent as Content-Type: application/json")
+		return "", "", false
 	case !read:
 		return "", "", false
 	case s.has("login-credentials-in-url") && r.URL.Query().Has("password"):
@@ -38,8 +44,24 @@ func (s *Server) credentials(w http.ResponseWriter, r *http.Request) (email, pas
 	}
 	if status != http.StatusOK {
 		s.problem(w, status, detail)
+	} else if s.has("login-mass-assignment") {
+		s.keepOthers(email, fields)
 	}
 	return email, password, status == http.StatusOK
+}
+
+// keepOthers keeps what a login sent beside e-mail and password, for the claims of its access tokens.
+func (s *Server) keepOthers(email string, fields map[string]json.RawMessage) {
+	others := map[string]any{}
+	for name, raw := range fields {
+		var value any
+		if err := json.Unmarshal(raw, &value); err == nil && name != "email" && name != "password" {
+			others[name] = value
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loginBodies[normalize(email)] = others
 }
 
 // parseObject parses one JSON object in UTF-8, without a key that comes twice and without anything after it: two readers of such a
@@ -107,6 +129,9 @@ func (s *Server) stringField(fields map[string]json.RawMessage, name string) (va
 		return "", http.StatusUnprocessableEntity, fmt.Sprintf("the body does not fit: %s is not a string", name)
 	}
 	if s.has("login-malformed-body-500/half-character") && bytes.Contains(raw, []byte(`\ud`)) {
+		return "", http.StatusInternalServerError, "the server has failed"
+	}
+	if s.has("login-malformed-body-500/nul") && bytes.Contains(raw, []byte(`\u0000`)) { // PostgreSQL takes none in a text, bcrypt none in a password
 		return "", http.StatusInternalServerError, "the server has failed"
 	}
 	if err := json.Unmarshal(raw, &value); err != nil {

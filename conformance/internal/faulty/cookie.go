@@ -104,6 +104,11 @@ func (s *Server) writeTokens(w http.ResponseWriter, r *http.Request, on call, t 
 	default:
 		s.setCookie(w, r, on, t.refresh, t.life)
 	}
+	if s.has("rt-bound-to-user-agent") {
+		s.mu.Lock()
+		s.agents[hashOf(t.refresh)] = r.UserAgent()
+		s.mu.Unlock()
+	}
 	body := map[string]any{"access_token": t.access, "token_type": "Bearer", "expires_in": int64(s.accessTTL / time.Second)}
 	contentType := "application/json"
 	switch {

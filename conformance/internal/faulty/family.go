@@ -18,17 +18,18 @@ type family struct {
 	ended       reason    // why it is over; "" while it is not
 
 	// What only faults look at.
-	began    time.Time              // of the login
-	written  time.Time              // of the latest token
-	writer   *process               // who wrote it
-	evidence int                    // the generation at the latest restart
-	number   int                    // of the login
-	last     string                 // the latest refresh token
-	claims   map[string]any         // of the latest access token
-	past     map[tokenHash]rotation // by the token that was given up
-	endsAt   time.Time              // of a logout that takes its time
-	busy     int                    // refreshes under way
-	recent   []time.Time            // refreshes of the last minute
+	began     time.Time              // of the login
+	written   time.Time              // of the latest token
+	writer    *process               // who wrote it
+	evidence  int                    // the generation at the latest restart
+	number    int                    // of the login
+	last      string                 // the latest refresh token
+	claims    map[string]any         // of the latest access token
+	past      map[tokenHash]rotation // by the token that was given up
+	endsAt    time.Time              // of a logout that takes its time, or is forgotten
+	ancestors []string               // the names of all its tokens
+	busy      int                    // refreshes under way
+	recent    []time.Time            // refreshes of the last minute
 }
 
 // reason is why a refresh token is refused. The client never learns it.

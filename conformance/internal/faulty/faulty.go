@@ -178,6 +178,16 @@ type memory struct {
 	cachedMe    *user              // whose /me was asked for first
 	handleCount int
 	logins      int
+
+	verdicts       map[string]*user // whom an access token was found to stand for
+	connections    map[string]*user // who showed a good access token last, by the client's address
+	webSessions    map[string]*user // by the value of their cookie
+	currentUser    *user            // of whatever request is being answered
+	wrongPasswords map[string]int
+	passwordOK     map[string]time.Time // when a user's password was checked and right, by user
+	flights        map[string]*flight   // work under way
+	agents         map[tokenHash]string // to what browser a refresh token was given
+	loginBodies    map[string]map[string]any
 }
 
 func newMemory() memory {
@@ -189,5 +199,14 @@ func newMemory() memory {
 		handles:    map[string]string{},
 		spellings:  map[string]string{},
 		busyUsers:  map[*user]int{},
+
+		verdicts:       map[string]*user{},
+		connections:    map[string]*user{},
+		webSessions:    map[string]*user{},
+		passwordOK:     map[string]time.Time{},
+		wrongPasswords: map[string]int{},
+		flights:        map[string]*flight{},
+		agents:         map[tokenHash]string{},
+		loginBodies:    map[string]map[string]any{},
 	}
 }

@@ -92,6 +92,7 @@ func TestEveryFaultCanBeSeen(t *testing.T) {
 	for _, area := range []map[string]probe{
 		loginProbes(), loginBodyProbes(), accessTokenProbes(), accessProbes(), refreshProbes(), reuseProbes(), concurrencyProbes(),
 		expiryProbes(), logoutProbes(), cookieProbes(), transportProbes(), storageProbes(), outageProbes(), adminProbes(), processProbes(), publicKeyProbes(), logProbes(),
+		furtherLoginProbes(), furtherAccessProbes(), furtherRefreshProbes(),
 	} {
 		maps.Copy(probes, area)
 	}

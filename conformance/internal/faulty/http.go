@@ -48,6 +48,9 @@ func (s *Server) makeRoutes() map[string]route {
 	if s.has("logout-by-get") {
 		routes["/auth/logout"] = route{append(get, post...), s.logout}
 	}
+	if s.has("at-filter-by-path") {
+		routes["/me/"] = route{get, s.meUnfiltered}
+	}
 	return routes
 }
 

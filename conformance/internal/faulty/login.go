@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // login answers POST /auth/login.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	email, password, ok := s.credentials(w, r)
 	if !ok {
+		return
+	}
+	if s.has("login-refused-for-stale-token") && s.staleToken(r) {
+		s.unauthorized(w, "the access token is not valid")
 		return
 	}
 	switch {
@@ -25,7 +31,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	case s.has("login-long-password-500") && len(password) > maxPassword:
 		s.problem(w, http.StatusInternalServerError, "the server has failed")
 		return
-	case s.has("login-password-truncated-72"):
+	case s.has("login-password-truncated-72"), s.has("login-password-truncated-72/characters") && utf8.RuneCountInString(password) <= maxPassword:
 	case len(password) > maxPassword:
 		s.problem(w, http.StatusUnprocessableEntity, "the password is longer than 72 bytes")
 		return
@@ -34,13 +40,13 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if s.throttled(w, guess) {
 		return
 	}
-	u, ok := s.checkPassword(email, password)
+	u, ok := s.checkOnce(email, password)
 	s.count(guess, ok)
 	if !ok {
 		s.refuseLogin(w, r, email, password)
 		return
 	}
-	t, why := s.startSession(u, refreshCookies(r))
+	t, why := s.startSession(u, s.refreshCookies(r))
 	switch why {
 	case "":
 		if !s.has("op-attacks-not-logged/login") {
@@ -66,6 +72,14 @@ func (s *Server) startSession(seen user, cookies []string) (tokens, reason) {
 	if s.has("login-same-second-collision") && s.lastLogin[u] == now.Unix() {
 		return tokens{}, failed // a UNIQUE column has the same value already
 	}
+	if s.has("conc-deadlock-or-duplicate-500/login") {
+		if s.busyUsers[u] > 0 {
+			return tokens{}, failed
+		}
+		s.busyUsers[u]++
+		s.gap()
+		s.busyUsers[u]--
+	}
 	s.lastLogin[u] = now.Unix()
 	for _, raw := range cookies {
 		if t, ok := s.parseRefresh(raw); ok && (s.dialect.Login == "replaces" && !s.has("login-old-session-not-superseded") || s.has("login-ends-presented-session")) {
@@ -81,7 +95,14 @@ func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, pass
 	u, known := s.snapshot(email)
 	unknown := !known
 	s.logRefusal(u, password)
+	if known && s.punishWrongPassword(u, s.refreshCookies(r)) {
+		s.problem(w, http.StatusTooManyRequests, "too many wrong passwords")
+		return
+	}
+	language := r.Header.Get("Accept-Language")
 	switch {
+	case s.has("login-enum-by-response/language") && unknown && language != "" && !strings.HasPrefix(language, "en"):
+		detail = "E-Mail-Adresse unbekannt" // the English text was mended, the others were forgotten
 	case s.has("login-enum-locked-or-disabled") && u.disabled:
 		s.problem(w, http.StatusForbidden, "this account is disabled")
 		return
@@ -103,6 +124,23 @@ func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, email, pass
 		s.setCookie(w, r, onLogout, "", 0)
 	}
 	s.unauthorized(w, detail)
+}
+
+// punishWrongPassword has the faults in which a wrong password is more than refused, and reports whether it is refused as one too many.
+func (s *Server) punishWrongPassword(u user, cookies []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrongPasswords[u.id]++
+	tooMany := s.wrongPasswords[u.id] >= 5
+	for _, raw := range cookies {
+		if t, ok := s.parseRefresh(raw); ok && s.has("login-ends-presented-session/refused") {
+			s.end(s.families[t.family], byLogout)
+		}
+	}
+	if s.has("login-lockout-as-dos/sessions") && tooMany {
+		s.endAll(func(f *family) bool { return f.user.id == u.id }, byAdmin)
+	}
+	return tooMany && s.has("login-enum-by-response/limit")
 }
 
 // startFamily begins a session: the user's other sessions live on.
@@ -131,6 +169,8 @@ func (s *Server) startFamily(u *user, now time.Time) tokens {
 			}
 		case s.has("family-cap-evicts-live-session") && len(others) >= maxSessions:
 			s.end(others[0], byLogout) // the oldest login, however busy it is
+		case s.has("family-cap-evicts-live-session/any-user") && len(others) >= maxSessions:
+			s.end(s.oldestSession(now), byLogout) // the query forgot whose sessions they are
 		}
 	}
 	s.logins++
@@ -143,6 +183,17 @@ func (s *Server) startFamily(u *user, now time.Time) tokens {
 
 // maxSessions is how many sessions a user may have under the fault that counts them.
 const maxSessions = 4
+
+// oldestSession returns the living session whose login is longest ago.
+func (s *Server) oldestSession(now time.Time) *family {
+	var oldest *family
+	for _, u := range s.users {
+		if all := s.sessionsOf(u, now); len(all) > 0 && (oldest == nil || all[0].number < oldest.number) {
+			oldest = all[0]
+		}
+	}
+	return oldest
+}
 
 // sessionsOf returns the user's living sessions, oldest login first.
 func (s *Server) sessionsOf(u *user, now time.Time) []*family {

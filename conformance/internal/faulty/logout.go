@@ -16,11 +16,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, http.StatusForbidden, "the CSRF token does not fit")
 		return
 	}
-	cookies := refreshCookies(r)
+	cookies := s.refreshCookies(r)
 	bearer, _ := s.bearer(r)
 	caller := s.authenticate(bearer)
 	switch {
-	case s.has("logout-needs-access-token") && caller == nil:
+	case s.has("logout-needs-access-token") && caller == nil, s.has("logout-needs-access-token/if-sent") && s.staleToken(r):
 		s.unauthorized(w, "an access token is needed, as Authorization: Bearer")
 		return
 	case s.has("logout-two-cookies/first"):
@@ -66,6 +66,14 @@ func (s *Server) endSession(raw string) reason {
 	if f == nil {
 		return before
 	}
+	if s.has("conc-deadlock-or-duplicate-500/logout") {
+		if f.busy > 0 {
+			return failed
+		}
+		f.busy++
+		s.gap()
+		f.busy--
+	}
 	switch {
 	case s.has("logout-server-noop"):
 	case s.has("logout-refresh-path-ignores-revocation"):
@@ -76,6 +84,9 @@ func (s *Server) endSession(raw string) reason {
 	case s.dialect.Logout == "token" && before == rotated:
 	case s.has("logout-kills-all-devices"), s.dialect.Logout == "user":
 		s.endAll(func(other *family) bool { return other.user == f.user }, byLogout)
+	case s.has("logout-forgotten-early") && f.ended == "":
+		f.endsAt = now.Add(s.accessTTL)
+		fallthrough
 	default:
 		s.end(f, byLogout)
 	}
@@ -92,7 +103,7 @@ func (s *Server) refusesLogout(w http.ResponseWriter, states []reason) bool {
 		s.has("logout-not-idempotent/stale") && found(rotated),
 		s.has("logout-not-idempotent/expired") && found(expired):
 		s.unauthorized(w, "the refresh token is not valid")
-	case s.has("logout-not-idempotent/garbage") && found(malformed):
+	case found(failed), s.has("logout-not-idempotent/garbage") && found(malformed):
 		s.problem(w, http.StatusInternalServerError, "the server has failed")
 	default:
 		return false

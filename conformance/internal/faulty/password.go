@@ -7,6 +7,8 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"maps"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -52,12 +54,26 @@ func (s *Server) userByEmail(email string) *user {
 	if !s.has("login-email-not-normalized") {
 		email = normalize(email)
 	}
+	email = s.inexactEmail(email)
 	for _, u := range s.users {
-		if u.email == email {
+		if like, err := path.Match(email, u.email); u.email == email || err == nil && like && s.has("login-email-inexact/wildcard") {
 			return u
 		}
 	}
 	return nil
+}
+
+// inexactEmail has the faults that take another e-mail for a user's.
+func (s *Server) inexactEmail(email string) string {
+	switch {
+	case s.has("login-email-inexact/plus"):
+		return regexp.MustCompile(`\+[^@]*@`).ReplaceAllString(email, "@")
+	case s.has("login-email-inexact/accents"): // as MySQL's default collation compares
+		return strings.NewReplacer(strings.Split("à a á a â a ã a ä a å a ç c è e é e ê e ë e ì i í i î i ï i ñ n ò o ó o ô o õ o ö o ù u ú u û u ü u", " ")...).Replace(email)
+	case s.has("login-email-inexact/wildcard"): // LIKE, whose wildcards become those of path.Match
+		return strings.NewReplacer("%", "*", "_", "?", "*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`).Replace(email)
+	}
+	return email
 }
 
 // otherUser is whom faults mistake u for.
@@ -84,6 +100,9 @@ func (s *Server) checkPassword(email, password string) (user, bool) {
 	if s.has("login-password-not-checked") || s.has("login-empty-password-accepted", "login-empty-password-accepted/missing") && password == "" {
 		ok = known
 	}
+	if s.has("login-password-not-checked/after-login") && known {
+		ok = s.recentlyRight(row.id, ok)
+	}
 	if s.has("login-lockout-as-dos") && known && !s.unlocked(row.id, ok) {
 		ok = false
 	}
@@ -104,6 +123,18 @@ func (s *Server) snapshot(email string) (user, bool) {
 	return *u, true
 }
 
+// recentlyRight remembers right passwords, and reports whether there was one within a minute.
+func (s *Server) recentlyRight(id string, ok bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock()
+	if ok {
+		s.passwordOK[id] = now
+	}
+	at, seen := s.passwordOK[id]
+	return seen && now.Sub(at) < time.Minute
+}
+
 // unlocked counts wrong passwords, and reports whether the account still takes the right one.
 func (s *Server) unlocked(id string, ok bool) bool {
 	s.mu.Lock()
@@ -117,7 +148,7 @@ func (s *Server) unlocked(id string, ok bool) bool {
 // stored is the password as it goes into the hash: as it came.
 func (s *Server) stored(password string) string {
 	switch {
-	case s.has("login-password-truncated-72"):
+	case s.has("login-password-truncated-72", "login-password-truncated-72/characters"):
 		return password[:min(len(password), maxPassword)]
 	case s.has("login-password-inexact/first-8"):
 		return password[:min(len(password), 8)]
@@ -127,6 +158,15 @@ func (s *Server) stored(password string) string {
 		return strings.ToLower(password)
 	case s.has("login-password-inexact/trimmed"):
 		return strings.TrimSpace(password)
+	case s.has("login-password-inexact/tags"): // what cleans every body of scripts cleans passwords too
+		return regexp.MustCompile("<[^>]*>").ReplaceAllString(password, "")
+	case s.has("login-password-inexact/ascii"): // as encode("ascii", "ignore") does
+		return strings.Map(func(r rune) rune {
+			if r > 127 {
+				return -1
+			}
+			return r
+		}, password)
 	}
 	return password
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,10 +28,17 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if s.has("tx-empty-json-refused") && len(body) == 0 && r.Header.Get("Content-Type") == "application/json" {
+		s.problem(w, http.StatusBadRequest, "the body is not valid JSON: it is empty")
+		return
+	}
 	raw, why := s.presented(r, body)
+	if s.has("rt-bound-to-user-agent") && s.movedBrowser(raw, r) {
+		why = unknown
+	}
 	var t tokens
 	if why == "" || why == missing && s.has("rt-no-credential-needed") {
-		t, why = s.exchange(raw)
+		t, why = s.exchangeOnce(raw)
 	}
 	if why != "" {
 		s.refuseRefresh(w, r, raw, why)
@@ -42,7 +50,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 // presented returns the refresh token of a request. Two cookies mean that somebody else set one of them, a sibling domain perhaps:
 // using either could spend the right one, or punish its owner for the wrong one, so neither is used.
 func (s *Server) presented(r *http.Request, body []byte) (string, reason) {
-	cookies := refreshCookies(r)
+	cookies := s.refreshCookies(r)
 	bearer, _ := s.bearer(r)
 	var inBody struct {
 		Token string `json:"refresh_token"`
@@ -93,6 +101,8 @@ func (s *Server) exchange(raw string) (tokens, reason) {
 	case why != "":
 	case s.has("tx-rate-limit-shared-bucket") && f.crowded(now):
 		why = limited
+	case s.has("rt-generation-overflows") && f.generation == 127: // the column is of one byte, with a sign
+		why = failed
 	default:
 		why = s.dawdle(f, t, now)
 	}
@@ -120,6 +130,9 @@ func (s *Server) exchange(raw string) (tokens, reason) {
 func (s *Server) judge(f *family, t refreshToken, now time.Time) reason {
 	if f == nil || s.behind(f, now) {
 		return unknown
+	}
+	if s.has("logout-forgotten-early") && f.ended == byLogout && !now.Before(f.endsAt) {
+		f.ended = "" // the list of those who are out keeps a name for as long as an access token lives
 	}
 	if s.has("logout-effect-is-late") && !f.endsAt.IsZero() && !now.Before(f.endsAt) {
 		s.end(f, byLogout)
@@ -185,6 +198,9 @@ func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request, raw strin
 		s.setCookie(w, r, onLogout, "", 0)
 	}
 	status := s.refusalStatus(raw, why)
+	if s.has("tx-wrong-status/browser-302") && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		status = http.StatusFound
+	}
 	switch status {
 	case http.StatusOK:
 		answer(w, status, "application/json", map[string]any{"error": "invalid_grant"})
@@ -206,7 +222,8 @@ func (s *Server) refusalStatus(raw string, why reason) int {
 	case why == failed,
 		s.has("tx-500-on-bad-refresh") && why == malformed,
 		s.has("tx-500-on-bad-refresh/rotated") && why == rotated,
-		s.has("tx-500-on-bad-refresh/long") && len(raw) > maxToken:
+		s.has("tx-500-on-bad-refresh/long") && len(raw) > maxToken,
+		s.has("tx-500-on-bad-refresh/not-ascii") && strings.ContainsFunc(raw, func(r rune) bool { return r > 127 }):
 		return http.StatusInternalServerError
 	case why == limited:
 		return http.StatusTooManyRequests

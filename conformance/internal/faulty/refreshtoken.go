@@ -28,6 +28,10 @@ func (s *Server) refreshToken(f *family, now time.Time) string {
 		"jti": newID() + newID(), // 256 random bits
 		"fam": f.id, "gen": f.generation,
 	}
+	if s.has("rt-grows") {
+		claims["ancestors"] = f.ancestors
+		f.ancestors = append(f.ancestors, text(claims, "jti"))
+	}
 	if s.has("login-same-second-collision/same-token") && f.generation == 0 {
 		claims["jti"] = f.id
 	}
@@ -99,6 +103,21 @@ func (s *Server) canonical(raw string) string {
 		}
 	}
 	return raw
+}
+
+// refreshCookies is the function of that name, but for the faults that read the header by rules of their own.
+func (s *Server) refreshCookies(r *http.Request) []string {
+	line := r.Header.Get("Cookie")
+	switch {
+	case s.has("rt-foreign-cookie-breaks") && strings.ContainsAny(line, `"{}[],`): // as Python's SimpleCookie gives up
+		return nil
+	case s.has("rt-cookie-name-by-suffix"): // the first match of a pattern
+		if _, after, ok := strings.Cut(line, cookieName+"="); ok {
+			value, _, _ := strings.Cut(after, ";")
+			return []string{value}
+		}
+	}
+	return refreshCookies(r)
 }
 
 // refreshCookies returns the distinct refresh cookies of a request, byte for byte: [http.Request.CookiesNamed] would strip quotes and

@@ -16,6 +16,7 @@ func (s *Server) punish(f *family, t refreshToken, why reason, now time.Time) {
 		s.has("reuse-plain-401/direct-parent") && fromParent == 1,
 		s.has("reuse-evidence-destroyed"),
 		s.has("reuse-evidence-destroyed/keeps-one-generation") && fromParent > 1,
+		s.has("reuse-evidence-destroyed/keeps-ten-generations") && fromParent > 10,
 		s.has("reuse-evidence-purged-early") && now.Sub(f.past[hashOf(t.raw)].at) > max(s.refreshTTL/30, time.Second),
 		s.has("reuse-masked-by-expiry") && !now.Before(t.expires),
 		s.has("conc-loser-not-punished", "conc-loser-clears-winner-cookie") && why == lost,

@@ -180,7 +180,10 @@ func (w *world) chain(n int) []reply {
 // too or answered, so nothing depends on how busy the machine is. The answers come sorted by status.
 func (w *world) race(first func() reply, others ...func() reply) []reply {
 	paused, proceed := make(chan struct{}), make(chan struct{})
-	w.s.sleep = func(time.Duration) {
+	w.s.sleep = func(d time.Duration) {
+		if d == 0 { // a hash that takes no time is no hole
+			return
+		}
 		paused <- struct{}{}
 		<-proceed
 	}
