@@ -151,15 +151,7 @@ func (a *Actor) Browse(call string) *exchange {
 
 // Me reads the protected endpoint with an access token; "" sends none.
 func (a *Actor) Me(access, note string) *exchange {
-	e := a.call("me", note)
-	if access != "" {
-		e.header.Del("Cookie")
-		v := a.luggage(nil).values(a.user)
-		v["access_token"] = access
-		a.scene.target.profile.Me.fill(e, v)
-		e.presented = a.scene.run.secrets.tokens[access]
-	}
-	return a.send(e)
+	return a.send(a.meWith(access, note))
 }
 
 // Keep hands the actor's session on to later stories: its current token works and nobody else will use it.

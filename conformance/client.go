@@ -100,7 +100,9 @@ func (c *client) once(ctx context.Context, e *exchange) {
 	defer cancel()
 	e.sent = time.Now()
 	defer func() { e.took = time.Since(e.sent) }()
-	e.header.Set("User-Agent", c.agent+" ("+e.story+")")
+	if e.header.Get("User-Agent") == "" {
+		e.header.Set("User-Agent", c.agent+" ("+e.story+")")
+	}
 	req, err := http.NewRequestWithContext(ctx, e.method, c.to(e).String(), strings.NewReader(e.body))
 	if err != nil {
 		e.err = err
@@ -110,6 +112,9 @@ func (c *client) once(ctx context.Context, e *exchange) {
 	req.Close = e.alone || len(e.body) > 1<<16
 	if host := e.header.Get("Host"); host != "" {
 		req.Host = host
+	}
+	if e.header.Get("Transfer-Encoding") == "chunked" { // which net/http sends by itself where no length is known
+		req.ContentLength = -1
 	}
 	if e.body == "" {
 		req.Body, req.ContentLength = http.NoBody, 0

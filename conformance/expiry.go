@@ -17,6 +17,7 @@ func expiryAccess() Scenario {
 		Checks: []Check{
 			{Slug: "before", Text: "the token works before its end"},
 			{Slug: "after", Text: "it is refused after its end (plus the stated leeway)"},
+			{Slug: "logout-remembered", Text: "a session that was logged out before is still over then"},
 			{Slug: "refresh-after", Text: "the session can still be refreshed then"},
 			{Slug: "new-works", Text: "the new access token works"},
 		},
@@ -25,8 +26,15 @@ func expiryAccess() Scenario {
 			login := v.since
 			e := v.Me(v.access.value, "")
 			s.Accepted("before", e)
+			b := s.Bystander.SignIn()
+			out := b.Logout()
 			s.wait(login, s.target.accessLife+s.run.opts.Leeway+tick)
 			s.Refused("after", v.Me(v.access.value, "expired"))
+			if out.accepted() {
+				s.Refused("logout-remembered", s.Attacker.RefreshWith(b.refresh, "logged out before"))
+			} else {
+				s.Skip("logout-remembered", "the logout did not work")
+			}
 			s.inTime(login.Add(s.target.refreshLife - tick/2))
 			s.Accepted("refresh-after", v.Refresh())
 			e = v.Me(v.access.value, "")

@@ -92,6 +92,8 @@ func forgeries() []forgery {
 			"x' UNION SELECT 'forged' -- ": "forged", `x" UNION SELECT "forged" -- `: "forged",
 		})},
 		{slug: "bit-flipped", text: "a flipped bit in the signature is refused", bug: "signatures are not verified", forge: behind(func(s string) string { return "." + flipFirst(s) })},
+		{slug: "end-changed", text: "another character near the signature's end is refused", bug: "only the beginning of a signature is compared", forge: behind(func(s string) string { return "." + flipLast(s) })},
+		{slug: "lists", text: "a token whose header and claims are lists is refused", bug: "a member is asked of what has none", forge: func(jwt, jwt) []string { return []string{"W10.W10.AAAA"} }},
 		{slug: "other-subject", text: "another sub under the old signature is refused", bug: "signatures are not verified", forge: func(t, _ jwt) []string {
 			return []string{t.with(nil, map[string]any{"sub": "1"}) + "." + t.parts[2]}
 		}},

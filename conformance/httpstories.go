@@ -197,11 +197,16 @@ func httpOneAnswer() Scenario {
 			{Slug: "revoked", Text: "so does the token of a family that was ended"},
 			{Slug: "logged-out", Text: "so does one that was logged out"},
 			{Slug: "missing", Text: "so does a request without a cookie"},
+			{Slug: "browser", Text: "a client that takes HTML gets the status of one that does not, no redirect to a page"},
 		},
 		Run: func(s *Scene) {
 			v, b := s.Victim.SignIn(), s.Bystander.SignIn()
 			malformed := v.RefreshRaw("garbage", "malformed")
 			missing := v.send(v.call("refresh", "no cookie"))
+			html := v.call("refresh", "malformed, from a browser")
+			html.header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+			v.send(v.present(html, "garbage"))
+			s.Check("browser", html, html.status == malformed.status, malformed.got(), "")
 			old := v.Spend()
 			rotated := v.RefreshWith(old, "rotated")
 			revoked := v.RefreshWith(v.refresh, "revoked")

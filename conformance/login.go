@@ -76,12 +76,14 @@ func loginWrongPassword() Scenario {
 			{Slug: "same-headers", Text: "both refusals have the same header names"},
 			{Slug: "no-cookie", Text: "a refused login sets no refresh cookie"},
 			{Slug: "no-deletion", Text: "nor does it delete the one that is there", Level: Should},
+			{Slug: "session-lives", Text: "nor does it end the session whose cookie comes along"},
 			{Slug: "right-after", Text: "the right password still works after a wrong one"},
 		},
 		Run: func(s *Scene) {
 			a := s.actor("guesser", s.wrongUser())
-			wrong := a.LoginAs(a.user.Email, wrongPassword, "wrong password")
-			unknown := a.LoginAs("nobody-"+a.user.Email, wrongPassword, "unknown user")
+			v := s.Victim.SignIn()
+			wrong := a.send(s.alongWith(v, a.login(a.user.Email, wrongPassword, "wrong password")))
+			unknown := a.send(s.alongWith(v, a.login("nobody-"+a.user.Email, wrongPassword, "unknown user")))
 			s.Refused("refused", wrong)
 			s.Refused("unknown-refused", unknown)
 			first := wrong // the one that is another, to name it
@@ -97,15 +99,29 @@ func loginWrongPassword() Scenario {
 				s.Check("no-deletion", wrong, !s.deleted(wrong) && !s.deleted(unknown), "no Set-Cookie", "a deletion")
 			} else {
 				s.Skip("no-deletion", "the refresh token does not travel in a cookie")
+				s.Skip("session-lives", "likewise")
 			}
 			right := a.Login()
 			s.Check("right-after", right, right.accepted(), "200", "")
+			if s.target.profile.inCookie() {
+				alive := v.Refresh()
+				s.Check("session-lives", alive, alive.accepted(), "200", "")
+			}
 			s.Control()
+			v.Keep()
 			if right.accepted() && right.refresh != nil {
 				a.Keep()
 			}
 		},
 	}
+}
+
+// alongWith adds the refresh cookie that the browser has already.
+func (s *Scene) alongWith(v *Actor, e *exchange) *exchange {
+	if s.target.profile.inCookie() {
+		addCookies(e, s.target.cookiePair(v.refresh.value))
+	}
+	return e
 }
 
 // wrongUser is the account that gets wrong passwords: the third, if there is one, so that a lock on it harms no other story.
@@ -392,6 +408,7 @@ func loginKeepsSessions() Scenario {
 		Checks: []Check{
 			{Slug: "first-lives", Text: "the first session still refreshes after a second login"},
 			{Slug: "second-lives", Text: "so does the second"},
+			{Slug: "others-live", Text: "nor do twelve more logins end the session of another user (-slow)", Seen: "with -slow"},
 		},
 		Run: func(s *Scene) {
 			s.Victim.SignIn()
@@ -406,6 +423,16 @@ func loginKeepsSessions() Scenario {
 				s.Victim.Keep()
 				s.Bystander.Keep()
 			}
+			if !s.run.opts.Slow {
+				s.Skip("others-live", "takes twelve logins: -slow")
+				return
+			}
+			for range 12 { // more than most limits allow
+				s.SecondTab.NewSession()
+			}
+			other := s.target.stranger.as(s).Refresh()
+			s.Check("others-live", other, other.accepted(), "200", "")
+			s.Control()
 		},
 	}
 }

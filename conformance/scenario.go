@@ -91,8 +91,8 @@ const (
 // Scenarios returns the catalogue in teaching order.
 func Scenarios() []Scenario {
 	return []Scenario{
-		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(),
-		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessForged(), accessWrongKind(), accessSigned(), accessConfusion(),
+		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(), loginExact(), loginBesides(),
+		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessOnlyToken(), accessForged(), accessWrongKind(), accessSigned(), accessConfusion(),
 		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
 		cookieAttributes(), cookieSecure(), cookieIdentity(), cookieBrowser(), cookieRefusal(),
 		reuseReplay(), reuseRevokesFamily(), reuseThief(), reuseDepth(), reuseStaysDead(), reuseForgery(), reuseLeaves(),
