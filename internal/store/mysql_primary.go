@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -51,7 +52,7 @@ func newConnector(cfg *mysql.Config, hosts []string) (driver.Connector, error) {
 	if len(hosts) == 1 {
 		return mysql.NewConnector(cfg)
 	}
-	p := &primary{hosts: hosts}
+	p := &primary{hosts: hosts, timeout: cfg.Timeout}
 	for _, host := range hosts {
 		one := cfg.Clone()
 		one.Addr = host
@@ -65,11 +66,13 @@ func newConnector(cfg *mysql.Config, hosts []string) (driver.Connector, error) {
 }
 
 // primary is a driver.Connector to the one of several hosts that is not read-only, which is how a group with a single primary
-// marks the others. It begins with the one where it was last found.
+// marks the others.
 type primary struct {
 	hosts      []string
 	connectors []driver.Connector
-	current    atomic.Int64 // index of the host that took writes when last asked
+	timeout    time.Duration // until one host has said whether it takes writes
+	current    atomic.Int64  // index of the host that took writes when last asked
+	next       atomic.Int64  // index of the host to ask first: not the one that has just failed, since a whole request may wait for it
 }
 
 // Driver implements driver.Connector.
@@ -77,15 +80,15 @@ func (p *primary) Driver() driver.Driver { return p.connectors[0].Driver() }
 
 // Connect implements driver.Connector.
 func (p *primary) Connect(ctx context.Context) (driver.Conn, error) {
-	first := p.current.Load()
 	var errs []error
-	for i := range p.connectors {
-		host := (int(first) + i) % len(p.connectors)
-		conn, err := connectWritable(ctx, p.connectors[host])
+	for range p.connectors {
+		host := p.next.Load()
+		conn, err := p.connect(ctx, host)
 		if err == nil {
-			p.current.Store(int64(host))
-			return &primaryConn{mysqlConn: conn, of: p, host: int64(host)}, nil
+			p.current.Store(host)
+			return &primaryConn{mysqlConn: conn, of: p, host: host}, nil
 		}
+		p.next.CompareAndSwap(host, (host+1)%int64(len(p.connectors)))
 		errs = append(errs, fmt.Errorf("%s: %w", p.hosts[host], err))
 	}
 	return nil, fmt.Errorf("%w: %w", errNoPrimary, errors.Join(errs...))
@@ -106,8 +109,10 @@ type mysqlConn interface {
 
 var errReadOnly = errors.New("it is read-only")
 
-func connectWritable(ctx context.Context, c driver.Connector) (mysqlConn, error) {
-	raw, err := c.Connect(ctx)
+func (p *primary) connect(ctx context.Context, host int64) (mysqlConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	raw, err := p.connectors[host].Connect(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
@@ -56,6 +59,30 @@ func TestPrimary(t *testing.T) {
 	_, err = Open(t.Context(), strings.Replace(databaseURL, address, "127.0.0.1:1,127.0.0.1:2", 1))
 	require.ErrorIs(t, err, errNoPrimary)
 	require.ErrorContains(t, err, "127.0.0.1:2")
+}
+
+// TestSilentHost: a host that accepts connections and says nothing, as one that hangs does, may cost one request its time, not the next.
+func TestSilentHost(t *testing.T) {
+	databaseURL := mysqltest.URL(t)
+	_, rest, _ := strings.Cut(databaseURL, "@")
+	address, _, _ := strings.Cut(rest, "/")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, silent.Close()) })
+	e, err := newEngine(strings.Replace(databaseURL, address, silent.Addr().String()+","+address, 1))
+	require.NoError(t, err)
+	connector, err := newConnector(e.(mysqlEngine).cfg, e.(mysqlEngine).hosts)
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // less than a host is given
+	defer cancel()
+	_, err = connector.Connect(ctx)
+	require.ErrorIs(t, err, errNoPrimary)
+	begin := time.Now()
+	conn, err := connector.Connect(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Less(t, time.Since(begin), mysqlHostTimeout, "the silent host was asked first again")
 }
 
 // TestPrimaryMoves: a connection that was made to another host than the primary of now is not used again, though it works.
