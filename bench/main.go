@@ -37,6 +37,7 @@ type settings struct {
 	Container    bool          `json:"container"`     // MySQL runs in a container of our own
 	databaseURL  string
 	jsonFile     string
+	docFrom      string
 }
 
 var errUsage = errors.New("see: go run ./bench -h")
@@ -48,6 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, help)
 		return 0
+	case err == nil && s.docFrom != "":
+		err = writeDoc(s.docFrom, stdout)
 	case err == nil:
 		err = benchmark(ctx, s, stdout, stderr)
 	}
@@ -92,6 +95,7 @@ Flags:
   -duration D        how long a part lasts in a round (default 2s)
   -cost N            bcrypt cost, 4 to 15 (default 12)
   -json FILE         write every number there too
+  -doc FILE          measure nothing: write docs/performance.md from what -json wrote, to standard output
 
 MYSQL_IMAGE names another image for the container than mysql:9.7. Exit status: 0 everything was measured, 1 not, 2 wrong call.
 `
@@ -104,6 +108,7 @@ func newFlags(s *settings) *flag.FlagSet {
 	fs.DurationVar(&s.Duration, "duration", 2*time.Second, "")
 	fs.IntVar(&s.BcryptCost, "cost", 12, "")
 	fs.StringVar(&s.jsonFile, "json", "", "")
+	fs.StringVar(&s.docFrom, "doc", "", "")
 	return fs
 }
 

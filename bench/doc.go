@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// writeDoc writes docs/performance.md from the JSON of a run.
+func writeDoc(jsonFile string, out io.Writer) error {
+	b, err := os.ReadFile(jsonFile)
+	if err != nil {
+		return fmt.Errorf("-doc: %w; %w", err, errUsage)
+	}
+	var r report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return fmt.Errorf("-doc: %s was not written by -json: %w; %w", jsonFile, err, errUsage)
+	}
+	if !r.Complete {
+		return errors.New("-doc: that run did not come to its end, so nothing is to be published of it")
+	}
+	r.document(out)
+	return nil
+}
+
+func (r *report) document(out io.Writer) {
+	m, s := r.Machine, r.Settings
+	fmt.Fprintf(out, `# Performance
+
+<!-- Written by: go run ./bench -doc docs/results/bench.json >docs/performance.md -->
+
+How near the server comes to what its database and its password hash allow, measured by [%[1]s](../bench). Every number here is of the
+run in [%[2]s](results/bench.json).
+
+**Machine.** %[3]s, %[4]s/%[5]s, %[6]d cores that load generator, server and database share, GOMAXPROCS %[7]d, %[8]s. The machine was shared
+with other programs, of which none that is known to load it ran meanwhile. A rate is worth nothing elsewhere; a ratio is worth more.
+
+**Database.** MySQL %[9]s, innodb_flush_log_at_trx_commit %[10]d, sync_binlog %[11]d, binary log %[12]s: each rotation is on the disk before it
+is acknowledged. Otherwise as the image has it.
+
+**Method.** %[13]d rounds; in each, every part runs for %[14]s, after one short round that does not count. Parts that are compared are
+neighbours in a round, and change places from one to the next, so that both meet the same weather. Clients are a closed loop over kept-alive
+connections: the next request goes when the last has been answered. A ratio is taken within a round; shown are the median of the rounds, and
+in brackets the lowest and the highest. bcrypt cost %[15]d; the server hashes %[16]d at a time, and so does the bare bcrypt.
+
+`, "`bench/`", "`docs/results/bench.json`", r.Started.Format("2 January 2006"), m.OS, m.Arch, m.Cores, m.GOMAXPROCS, m.Go,
+		m.MySQL.Version, m.MySQL.FlushLog, m.MySQL.SyncBinlog, onOff(m.MySQL.BinaryLog), r.rounds(), s.Duration, s.BcryptCost, s.HashSlots)
+	r.documentParts(out)
+	r.documentRatios(out)
+	fmt.Fprint(out, `
+"Bare UPDATE" is the statement of a rotation on the same kind of table, from as many connections, without server, tokens or HTTP. "Logins
+burst" means that logins keep every hash slot busy while the refreshes are measured.
+
+Measure yours, where Docker runs and nothing else does: `+"`go run ./bench -json bench.json`.\n")
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// partNames are the parts in a reader's words.
+var partNames = map[string]string{
+	partFloor: "bare UPDATE", partRefresh: "refresh over HTTP", partBcrypt: "bare bcrypt", partLogin: "login over HTTP", partBurst: "refresh while logins burst",
+}
+
+func (r *report) documentParts(out io.Writer) {
+	fmt.Fprint(out, "| | clients | per second | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |\n")
+	for _, p := range r.Parts {
+		fmt.Fprintf(out, "| %s | %d | %s | %s | %s |\n", partNames[p.Name], p.Clients,
+			spread("%.0f", p, perSecond), spread("%.2f", p, func(s sample) float64 { return s.P50 }), spread("%.2f", p, p99))
+	}
+}
+
+func (r *report) documentRatios(out io.Writer) {
+	fmt.Fprint(out, "\n| ratio | clients | median (lowest to highest) | aim |\n| --- | ---: | ---: | ---: |\n")
+	for _, q := range r.Ratios {
+		name := map[string]string{
+			"http/floor": "refreshes over HTTP to bare UPDATEs", "login/bcrypt": "logins over HTTP to bare bcrypt",
+			"busy/quiet": "p99 of a refresh while logins burst to p99 without",
+		}[q.Name]
+		aim := "–"
+		if q.Target > 0 {
+			aim = fmt.Sprintf("%.2f or more", q.Target)
+		}
+		fmt.Fprintf(out, "| %s | %d | %.2f (%.2f to %.2f) | %s |\n", name, q.Clients, q.Value, slices.Min(q.Rounds), slices.Max(q.Rounds), aim)
+	}
+}
+
+// spread is the median of a part's rounds, with the lowest and the highest.
+func spread(format string, p measured, of func(sample) float64) string {
+	var all []float64
+	for _, s := range p.Rounds {
+		all = append(all, of(s))
+	}
+	return fmt.Sprintf(strings.ReplaceAll("F (F to F)", "F", format), median(all), slices.Min(all), slices.Max(all))
+}
