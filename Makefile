@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
 RACE := -race
 
-.PHONY: help demo test flake torture bench lint vuln fuzz golden
+.PHONY: help demo test flake torture cluster-test bench lint vuln fuzz golden
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## start the server on its embedded database and let the suite judge it
 	@scripts/demo
@@ -21,6 +21,11 @@ flake: ## judge healthy servers over and over, in two processes at once: no verd
 TORTURE := 1m
 torture: ## what the server does when its database is in trouble or it is killed; TORTURE=1m for each of 13 troubles
 	TORTURE=$(TORTURE) go test -count=1 -v -timeout 3h -run 'TestTorture|TestKilled' ./server
+
+KILLS := 2
+FREEZES := 0
+cluster-test: ## three servers on a MySQL group of three whose primary is killed; KILLS=10 FREEZES=2 for longer
+	go run ./cluster -kills $(KILLS) -freezes $(FREEZES)
 
 bench: ## rotations and logins per second beside their floors, on a real MySQL
 	go run ./bench

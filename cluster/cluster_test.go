@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +90,42 @@ func TestResume(t *testing.T) {
 	faults := []fault{{Resumed: []float64{3, 9, 4}}, {Resumed: []float64{7, 5, 6}}, {Resumed: []float64{8, 8, 8}}}
 	require.Equal(t, spread{7, 8, 9}, resume(faults))
 	require.Equal(t, spread{7, 7.5, 8}, resume(faults[1:]))
+}
+
+// TestDoc: the page says what the published run has found, and that was sound.
+func TestDoc(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run(t.Context(), []string{"-doc", "../docs/results/cluster.json"}, &stdout, &stderr), stderr.String())
+	page, err := os.ReadFile("../docs/cluster.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(page), "<!-- go run ./cluster -doc docs/results/cluster.json -->\n")
+	require.True(t, found)
+	said, _, found := strings.Cut(rest, "<!-- end -->")
+	require.True(t, found)
+	require.Equal(t, stdout.String(), said)
+
+	text, err := os.ReadFile("../docs/results/cluster.json")
+	require.NoError(t, err)
+	var r report
+	require.NoError(t, json.Unmarshal(text, &r))
+	require.True(t, r.Complete)
+	require.NoError(t, r.judge())
+	for _, name := range append([]string{"version"}, variables...) {
+		require.NotEmpty(t, r.MySQL[name])
+		if name != "version" {
+			require.Contains(t, string(page), "| `"+name+"` |", "a setting that is not explained")
+		}
+	}
+}
+
+// TestSettingsAreExplained: each value that the page recommends is the one that the nodes have.
+func TestSettingsAreExplained(t *testing.T) {
+	page, err := os.ReadFile("../docs/cluster.md")
+	require.NoError(t, err)
+	settings := regexp.MustCompile(`(?m)^(?:loose-)?(innodb\w+|sync_binlog|group_replication_(?:single_primary_mode|consistency|exit\w+|unreachable\w+|member\w+|autorejoin\w+)) = (\w+)$`).
+		FindAllStringSubmatch(string(nodeConfig), -1)
+	require.Len(t, settings, len(variables))
+	for _, s := range settings {
+		require.Contains(t, string(page), "| `"+s[1]+"` | `"+s[2]+"` |")
+	}
 }

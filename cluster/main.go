@@ -36,6 +36,7 @@ type settings struct {
 	LoginRate float64       `json:"logins_per_second"`
 	jsonFile  string
 	logs      string
+	docFrom   string
 }
 
 var errUsage = errors.New("see: go run ./cluster -h")
@@ -47,6 +48,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, help)
 		return 0
+	case err == nil && s.docFrom != "":
+		err = writeDoc(s.docFrom, stdout)
 	case err == nil:
 		err = try(ctx, s, stdout, stderr)
 	}
@@ -78,6 +81,7 @@ Flags:
   -clients N    how many clients there are (default 64)
   -logins N     logins per second (default 10), of bcrypt cost 4, which is for tests alone
   -json FILE    write the outcome there too
+  -doc FILE     try nothing: write what docs/cluster.md says of the run that -json wrote there
   -logs DIR     keep the servers' logs there
 
 MYSQL_IMAGE names another image than mysql:9.7. Exit status: 0 sound, 1 not, 2 wrong call.
@@ -93,6 +97,7 @@ func parseFlags(args []string) (settings, error) {
 	fs.IntVar(&s.Clients, "clients", 64, "")
 	fs.Float64Var(&s.LoginRate, "logins", 10, "")
 	fs.StringVar(&s.jsonFile, "json", "", "")
+	fs.StringVar(&s.docFrom, "doc", "", "")
 	fs.StringVar(&s.logs, "logs", "", "")
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
