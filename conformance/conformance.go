@@ -201,6 +201,9 @@ func (o Options) complete() (Options, []Scenario, error) {
 	if len(o.Users) < 2 {
 		wrong = append(wrong, "one user is not enough: a session of another user is the control of every story; give -user email:password twice")
 	}
+	if email := repeatedUser(o.Users); email != "" {
+		wrong = append(wrong, fmt.Sprintf("%s is given twice as a user: two different accounts are needed, since the suite must see that one user's token, data and logout are not the other's; make another account and name it with -user email:password", email))
+	}
 	selected, err := Select(o.Run)
 	if err != nil {
 		wrong = append(wrong, err.Error())
@@ -212,6 +215,16 @@ func (o Options) complete() (Options, []Scenario, error) {
 		return o, nil, fmt.Errorf("%w: %s", ErrUsage, strings.Join(wrong, "\n  "))
 	}
 	return o, selected, nil
+}
+
+// repeatedUser is the e-mail of an account that is named twice, in whatever case; "": there is none.
+func repeatedUser(users []User) string {
+	for i, u := range users {
+		if slices.ContainsFunc(users[:i], func(o User) bool { return strings.EqualFold(o.Email, u.Email) }) {
+			return u.Email
+		}
+	}
+	return ""
 }
 
 // applicable leaves out the stories of claims that neither the profile nor the kit's own contract makes, unless they are asked for by ID.

@@ -42,11 +42,14 @@ func TestNullTargetsEarnNothing(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for want, o := range map[string]conformance.Options{
-		"no target":                 {},
-		"is not an http":            {Target: "ftp://127.0.0.1"},
-		"-allow-remote":             {Target: "http://192.0.2.1"},
-		"demonstration users are":   {Target: "http://192.0.2.1", AllowRemote: true},
-		"one user is not enough":    {Target: "http://127.0.0.1:1", Users: conformance.DemoUsers()[:1]},
+		"no target":               {},
+		"is not an http":          {Target: "ftp://127.0.0.1"},
+		"-allow-remote":           {Target: "http://192.0.2.1"},
+		"demonstration users are": {Target: "http://192.0.2.1", AllowRemote: true},
+		"one user is not enough":  {Target: "http://127.0.0.1:1", Users: conformance.DemoUsers()[:1]},
+		"Alice@example.com is given twice as a user: two different accounts are needed": {
+			Target: "http://127.0.0.1:1", Users: []conformance.User{{Email: "alice@example.com", Password: "x"}, {Email: "Alice@example.com", Password: "x"}},
+		},
 		"no story matches \"nope\"": {Target: "http://127.0.0.1:1", Run: []string{"nope"}},
 	} {
 		_, err := conformance.Run(t.Context(), o)

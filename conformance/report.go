@@ -113,7 +113,7 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 }
 
 // Judge is the run's verdict, out of what it holds: a failed MUST fails it, and so does a stale expectation; else something broken, a MUST that
-// is not established, or an interruption leaves it open. What fails as expected counts as a warning.
+// is not established, or an interruption leaves it open. What fails as expected counts as a warning; what a target may do otherwise counts for nothing.
 func (rep *Report) Judge() Verdict {
 	v := NotJudged
 	if len(rep.Stale) > 0 {
@@ -125,7 +125,7 @@ func (rep *Report) Judge() Verdict {
 				v = max(v, Warn)
 				continue
 			}
-			if c.Level == Must || c.Verdict == Warn {
+			if c.Level == Must || c.Level == Should && c.Verdict == Warn {
 				v = max(v, c.Verdict)
 			}
 		}

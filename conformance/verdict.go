@@ -43,7 +43,7 @@ func (v *Verdict) UnmarshalText(b []byte) error {
 // its own strength what it says (see [Ref]).
 type Level string
 
-// The levels. A SHOULD that does not hold is a warning; a MAY is reported and never changes a verdict beyond a warning.
+// The levels. A SHOULD that does not hold is a warning; a MAY is reported as one, and changes nothing of the run's verdict.
 const (
 	Must   Level = "MUST"
 	Should Level = "SHOULD"

@@ -31,6 +31,7 @@ func (s *Server) credentials(w http.ResponseWriter, r *http.Request) (email, pas
 	case s.has("login-csrf-simple-content-type/form") && mediaType == "application/x-www-form-urlencoded":
 		form, _ := url.ParseQuery(string(body))
 		return form.Get("email"), form.Get("password"), true
+	case s.has("login-csrf-simple-content-type/cross-site") && mediaType == "text/plain":
 	case !isJSON && !s.has("login-csrf-simple-content-type"):
 		s.problem(w, http.StatusUnsupportedMediaType, "the body must be sent as Content-Type: application/json, in UTF-8")
 		return "", "", false

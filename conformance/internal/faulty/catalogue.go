@@ -32,7 +32,7 @@ func loginFaults() []Fault {
 		{Name: "login-json-trailing-data", What: "what follows the JSON object is ignored, instead of refused"},
 		{Name: "login-csrf-simple-content-type", What: "JSON is taken from a body of any type, so that a form on another site can send it"},
 		{Name: "login-csrf-simple-content-type/form", What: "a login may be a form"},
-		{Name: "login-csrf-simple-content-type/cross-site", What: "a page of another site may log in its visitor"},
+		{Name: "login-csrf-simple-content-type/cross-site", What: "a form of another site may log in its visitor, with JSON as text/plain"},
 		{Name: "login-credentials-in-url", What: "e-mail and password are taken from the URL, of a GET too"},
 		{Name: "login-email-not-normalized", What: "an e-mail in upper case or with white space around it is another user"},
 		{Name: "login-email-inexact/plus", What: "what stands between + and @ in an e-mail does not count"},

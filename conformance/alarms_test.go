@@ -1,0 +1,90 @@
+package conformance_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jwt-toy/jwt-toy/conformance"
+	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+)
+
+// checkOf is a check's result in a report.
+func checkOf(t *testing.T, rep *conformance.Report, id string) conformance.CheckResult {
+	t.Helper()
+	for _, s := range rep.Stories {
+		for _, c := range s.Checks {
+			if c.ID == id {
+				return c
+			}
+		}
+	}
+	require.Fail(t, "the report has no check "+id)
+	return conformance.CheckResult{}
+}
+
+// sameSite hides from a server where a request comes from: it has no protection but that it takes nothing which a form can send.
+func sameSite() wrap {
+	return on(loginPath, func(h hop) {
+		h.r.Header.Del("Origin")
+		h.r.Header.Del("Sec-Fetch-Site")
+		h.pass()
+	})
+}
+
+func behind(t *testing.T, w wrap, faults ...string) conformance.Options {
+	return startAs(t, func(inner http.Handler, _ func() time.Time) http.Handler { return w(inner) }, faults...)
+}
+
+// A login that takes nothing but JSON which says so is closed to forms, whatever Origin it is sent with.
+func TestJSONLoginIsClosedToForms(t *testing.T) {
+	for fault, want := range map[string]conformance.Verdict{
+		"": conformance.Pass, "login-csrf-simple-content-type": conformance.Warn, "login-csrf-simple-content-type/form": conformance.Warn,
+	} {
+		var faults []string
+		if fault != "" {
+			faults = append(faults, fault)
+		}
+		rep, _ := judge(t, behind(t, sameSite(), faults...), "http.cross-site")
+		require.Equal(t, want, checkOf(t, rep, "http.cross-site/login").Verdict, fault)
+	}
+}
+
+// What a target may do otherwise is reported, and the run conforms.
+func TestMayIsNoWarning(t *testing.T) {
+	for fault, check := range map[string]string{"login-json-duplicate-keys": "login.malformed/duplicate-keys", "login-email-not-normalized": "login.success/email-case"} {
+		rep, out := judge(t, start(t, fault), "login.malformed", "login.success")
+		require.Equal(t, conformance.Warn, checkOf(t, rep, check).Verdict)
+		require.Equal(t, conformance.Pass, rep.Verdict)
+		require.Contains(t, out, "! MAY "+check[strings.IndexByte(check, '/')+1:])
+	}
+}
+
+// A user name is no e-mail: that it minds its case is nobody's business.
+func TestUserNamesMayMindTheirCase(t *testing.T) {
+	s, err := faulty.New(faulty.Options{Faults: []string{"login-email-not-normalized"}})
+	require.NoError(t, err)
+	for field, want := range map[string]conformance.Verdict{"email": conformance.Warn, "userEmail": conformance.Warn, "username": conformance.NotJudged, "login": conformance.NotJudged} {
+		renamed := on(loginPath, func(h hop) { h.rename(field, "email") })(s)
+		srv := httptest.NewServer(renamed)
+		o := conformance.Options{Target: srv.URL}
+		o.Profile, err = conformance.ParseProfile([]byte(`{"login": {"body": {"` + field + `": "{email}", "password": "{password}"}}}`))
+		require.NoError(t, err)
+		rep, _ := judge(t, o, "login.success")
+		require.Equal(t, want, checkOf(t, rep, "login.success/email-case").Verdict, field)
+		srv.Close()
+	}
+}
+
+// rename gives a member of a body the name that the server knows.
+func (h hop) rename(from, to string) {
+	raw, _ := io.ReadAll(h.r.Body) // what broke off is malformed
+	h.r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(raw), `"`+from+`"`, `"`+to+`"`, 1)))
+	h.r.ContentLength = -1
+	h.pass()
+}
