@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,4 +88,46 @@ func (h hop) rename(from, to string) {
 	h.r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(raw), `"`+from+`"`, `"`+to+`"`, 1)))
 	h.r.ContentLength = -1
 	h.pass()
+}
+
+// A clock hook that ends well and moves nothing blocks what waits; nothing is judged by a time that never came.
+func TestClockHookThatMovesNothing(t *testing.T) {
+	o := start(t)
+	o.Advance = func(context.Context, time.Duration) error { return nil }
+	rep, out := judge(t, o, "expiry", "logout.ends")
+	require.Equal(t, conformance.Inconclusive, rep.Verdict)
+	require.Empty(t, failing(rep))
+	for _, s := range rep.Stories {
+		if s.ID == "logout.ends" || s.ID == "expiry.stated" {
+			require.Equal(t, conformance.Pass, s.Verdict)
+			continue
+		}
+		if s.Verdict != conformance.NotJudged {
+			require.Equal(t, conformance.Inconclusive, s.Verdict, s.ID)
+			require.Contains(t, s.Reason, "blocked: the clock did not move: ", s.ID)
+			require.Contains(t, s.Reason, "does the clock hook's command reach the server?")
+		}
+	}
+	require.NotContains(t, out, "on trust")
+}
+
+// The claim of a limit on logins waits too.
+func TestClockHookThatMovesNothingAtTheLimit(t *testing.T) {
+	o := speaking(t, faulty.Dialect{LoginLimit: 10}, conformance.Policy{LoginLimit: 10})
+	o.Advance = func(context.Context, time.Duration) error { return nil }
+	rep, _ := judge(t, o, "operations.limit")
+	require.NotEqual(t, conformance.Fail, checkOf(t, rep, "operations.limit/ends").Verdict)
+	require.Contains(t, rep.Stories[0].Reason, "the clock did not move")
+}
+
+// Where nothing tells the target's time the run says so, and goes on.
+func TestClockThatNobodyTells(t *testing.T) {
+	all := variants()
+	o := behind(t, func(h http.Handler) http.Handler { return all["opaque access tokens"](all["opaque refresh tokens"](h)) })
+	rep, out := judge(t, o, "expiry.refresh")
+	require.Equal(t, conformance.Pass, rep.Verdict)
+	require.Contains(t, out, "is taken on trust")
+	rep, out = judge(t, behind(t, all["opaque refresh tokens"]), "expiry.refresh")
+	require.Equal(t, conformance.Pass, rep.Verdict)
+	require.NotContains(t, out, "on trust")
 }

@@ -123,9 +123,7 @@ func (s *Scene) waitOut(d time.Duration) {
 	case o.Advance == nil && d > o.MaxWait:
 		s.Skip("ends", fmt.Sprintf("the target asks to wait %v, longer than -max-wait %v: raise that, or move the clock with -advance", d, o.MaxWait))
 	default:
-		if err := s.run.clock.waitUntil(s.ctx, s.run.clock.now().Add(d)); err != nil {
-			s.stop(Inconclusive, "the wait ended early: %v", err)
-		}
+		s.waited(s.run.clock.waitUntil(s.ctx, s.run.clock.now().Add(d)))
 		return
 	}
 	panic(stop{})

@@ -244,12 +244,16 @@ func (r *run) playWaiting(scenes []*Scene) {
 type clock struct {
 	advance func(context.Context, time.Duration) error
 	offset  time.Duration
+	stuck   error // the hook does not move the target's clock
 }
 
 func (c *clock) now() time.Time { return time.Now().Add(c.offset) }
 
 func (c *clock) waitUntil(ctx context.Context, t time.Time) error {
 	d := t.Sub(c.now())
+	if c.stuck != nil {
+		return c.stuck
+	}
 	if d <= 0 {
 		return nil
 	}

@@ -51,6 +51,7 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 		r.secrets.login(c.Value, "") // never shown, whatever it is called
 	}
 	if problem == "" {
+		t.first = e
 		if a.refresh != nil {
 			a.Keep()
 		}

@@ -282,9 +282,7 @@ func (s *Scene) Skip(slug, why string) { s.record(slug, NotJudged, nil, "", why)
 
 // wait parks the story until d after from, on the target's clock; other stories go on meanwhile.
 func (s *Scene) wait(from time.Time, d time.Duration) {
-	if err := s.park(from.Add(d)); err != nil {
-		s.stop(Inconclusive, "the wait ended early: %v", err)
-	}
+	s.waited(s.park(from.Add(d)))
 	if n := len(s.exchanges); n > 0 { // as long as it was: other stories' waits may have been longer
 		s.paused = max(s.paused, s.run.clock.now().Sub(s.exchanges[n-1].at))
 	}

@@ -27,8 +27,10 @@ type target struct {
 	accessLife     time.Duration // learned; 0: unknown
 	refreshLife    time.Duration
 
-	last     *luggage // what came with the newest refresh token
-	stranger *Actor   // another user's session, for controls
+	first    *exchange // the preflight's login
+	moved    bool      // the clock hook has been seen to move its clock, or nothing shows it
+	last     *luggage  // what came with the newest refresh token
+	stranger *Actor    // another user's session, for controls
 	spares   []*Actor
 }
 
