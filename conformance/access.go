@@ -71,15 +71,15 @@ func (s *Scene) sameClaims(e *exchange, first, second jwt) {
 func (s *Scene) claimsPresent(e *exchange, t jwt) {
 	text := func(m map[string]any, k string) string { v, _ := m[k].(string); return v }
 	alg := text(t.header, "alg")
-	s.Check("signed", e, alg != "" && !strings.EqualFold(alg, "none") && t.parts[2] != "", "a signature", "alg "+alg)
+	s.Check("signed", e, alg != "" && !strings.EqualFold(alg, "none") && t.parts[2] != "", "a signature", "alg "+said(t.header["alg"]))
 	typ := strings.TrimPrefix(strings.ToLower(text(t.header, "typ")), "application/")
-	s.Check("typ", e, typ == "at+jwt", "at+jwt", text(t.header, "typ"))
+	s.Check("typ", e, typ == "at+jwt", "at+jwt", said(t.header["typ"]))
 	for _, c := range []string{"iss", "sub", "jti"} {
-		s.Check(c, e, text(t.claims, c) != "", "a non-empty string", fmt.Sprintf("%v", t.claims[c]))
+		s.Check(c, e, text(t.claims, c) != "", "a non-empty string", said(t.claims[c]))
 	}
 	s.Check("aud", e, t.claims["aud"] != nil && t.claims["aud"] != "", "an audience", "none")
 	for _, c := range []string{"exp", "iat"} {
-		s.Check(c, e, t.integer(c), "a JSON integer", fmt.Sprintf("%v", t.claims[c]))
+		s.Check(c, e, t.integer(c), "a JSON integer", said(t.claims[c]))
 	}
 }
 

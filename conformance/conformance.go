@@ -186,6 +186,8 @@ func (o Options) complete() (Options, []Scenario, error) {
 		switch {
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 			wrong = append(wrong, fmt.Sprintf("target %q is not an http or https URL such as http://127.0.0.1:8080", t))
+		case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			wrong = append(wrong, fmt.Sprintf("target %s://%s has a query (?…) or a fragment (#…), which would go with no request; a base URL is scheme, host and perhaps a path, and what each call has in its query is said by the profile: \"query\"", u.Scheme, u.Host+u.EscapedPath()))
 		case !loopback(u) && !o.AllowRemote:
 			wrong = append(wrong, fmt.Sprintf("target %s is another host: a run ends sessions and sends wrong passwords there; if that is yours and meant, say -allow-remote", u.Host))
 		case !loopback(u) && len(o.Users) == 0:

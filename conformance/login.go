@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -30,13 +29,13 @@ func loginSuccess() Scenario {
 			s.Accepted("access-token", e)
 			s.Check("status", e, e.status == http.StatusOK || s.target.profile.Login.OK != nil, "200, or what the profile names", "")
 			if place := s.target.profile.Answer.TokenType; place != "-" {
-				s.Check("token-type", e, strings.EqualFold(e.textAt(place), "Bearer"), "Bearer", fmt.Sprint(e.find(place)))
+				s.Check("token-type", e, strings.EqualFold(e.textAt(place), "Bearer"), "Bearer", said(e.find(place)))
 			} else {
 				s.Skip("token-type", "the profile says that no answer states it")
 			}
 			if s.target.profile.Answer.ExpiresIn != "-" {
 				place := s.target.profile.Answer.ExpiresIn
-				s.Check("expires-in", e, e.stated, "a JSON number such as 900", fmt.Sprintf("%v at %s", e.find(place), place))
+				s.Check("expires-in", e, e.stated, "a JSON number such as 900", said(e.find(place))+" at "+place)
 			} else {
 				s.Skip("expires-in", "the profile says that no answer states it")
 			}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -58,6 +59,14 @@ func (e *exchange) find(place string) any {
 		return nil
 	}
 	return value
+}
+
+// said is a value in a report's words.
+func said(v any) string {
+	if v == nil || v == "" {
+		return "nothing"
+	}
+	return fmt.Sprint(v)
 }
 
 // textAt returns the string at a place; "": there is none.
