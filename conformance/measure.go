@@ -179,6 +179,10 @@ func (m *measuring) logout() {
 		m.Policy.Access = map[bool]string{true: "lives", false: "dies"}[m.Attacker.Me(access.value, "after logout").accepted()]
 		m.saw("access: %s: the access token was presented after the logout", m.Policy.Access)
 	}
+	if m.Attacker.RefreshWith(v.refresh, "after logout").accepted() {
+		m.saw("logout: unclear: the logout is answered with a yes, and the refresh token works on; a logout that ends no session is no claim")
+		return
+	}
 	if !b.Refresh().rotated() {
 		m.Policy.Logout = "user"
 		m.saw("logout: user: the user's other session ended as well")

@@ -55,6 +55,7 @@ type Result struct {
 	Preset         string              // the embedded profile that says the same; empty: none does
 	Findings       []Finding
 	Notes          []string                  // what was measured and has no member, and what looks wrong
+	Unclaimed      []string                  // defects, which a draft must not turn into claims: a run with it fails
 	Stories        []conformance.StoryResult // what the suite said with this profile
 	Requests       int
 	PasswordChecks int
@@ -75,6 +76,7 @@ type prober struct {
 	headers     map[string]string // that the target turned out to want, beside Options.Headers
 	findings    []Finding
 	notes       []string
+	unclaimed   []string
 	tried       []string // logins that did not work, and refreshes
 	misspelt    []string // and those that were not even looked at
 	indifferent int      // of them, those that were answered as a path that does not exist
@@ -149,7 +151,7 @@ func (p *prober) result(ctx context.Context) (*Result, error) {
 		y, _, _ := strings.Cut(b.Member, ".")
 		return slices.Index(order, x) - slices.Index(order, y)
 	})
-	r.Findings, r.Notes = p.findings, p.notes
+	r.Findings, r.Notes, r.Unclaimed = p.findings, p.notes, p.unclaimed
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,8 +32,17 @@ func (p *prober) policy(ctx context.Context, draft conformance.Profile) error {
 	if raw, err := json.Marshal(m.Policy); err != nil || json.Unmarshal(raw, &values) != nil {
 		return fmt.Errorf("read the policy: %w", err)
 	}
+	kit := kitPolicy()
+	if m.Policy.Reuse == "none" {
+		p.profile.Policy.Reuse = kit.Reuse
+	}
+	p.profile.Policy.Logout = cmp.Or(m.Policy.Logout, kit.Logout)
 	for _, seen := range m.Seen {
 		member, text, _ := strings.Cut(seen, ": ")
+		if what := defect(member, text); what != "" {
+			p.unclaimed = append(p.unclaimed, what)
+			continue
+		}
 		value, known := values[member]
 		if !known {
 			p.note("policy: %s", seen)
@@ -41,10 +51,22 @@ func (p *prober) policy(ctx context.Context, draft conformance.Profile) error {
 		text = strings.TrimPrefix(text, fmt.Sprint(value)+": ")
 		p.findings = append(p.findings, Finding{"policy." + member, fmt.Sprint(value), !strings.Contains(text, "guess"), strings.TrimLeft(strings.TrimPrefix(text, "guessed"), ":, ")})
 	}
-	if m.Policy != kitPolicy() {
+	if p.profile.Policy != kit {
 		p.note("the policy claims what was seen, not what is meant: where the server should do otherwise, correct the profile, and the run will say so")
 	}
 	return nil
+}
+
+// defect says what was measured that no draft may claim for its server; "": it is none.
+func defect(member, text string) string {
+	value, seen, _ := strings.Cut(text, ": ")
+	switch {
+	case member == "reuse" && value == "none":
+		return `a spent token revoked nothing: ` + seen + `. Left unclaimed, as this is a defect unless you mean it; to claim it write "policy": {"reuse": "none"}`
+	case value == "unclear":
+		return "policy." + member + ": " + seen + ". Left unclaimed, as this is a defect"
+	}
+	return ""
 }
 
 // kitPolicy is the policy of a profile that says nothing.

@@ -21,7 +21,7 @@ const probeUsage = `conformance probe works out a profile from a running target:
 
 The profile goes to standard output, what was measured and what was guessed to standard error. It costs the target at most 200 requests and
 about 20 password checks, one of them wrong (12 with -policy=false). It replays a spent token, for which a server may end all of the user's
-sessions.
+sessions. What it measures of the policy becomes a claim, so read that before you commit the profile; what is a defect is said and not claimed.
 
 Exit codes: 0 a profile was found; 2 wrong flags; 3 the target is not available; 4 no login or no refresh was found; 130 interrupted.
 
@@ -146,6 +146,9 @@ func comment(w io.Writer, r *probe.Result) {
 				p("  %s %s: want %s, got %s\n", c.Verdict, c.ID, c.Want, c.Got)
 			}
 		}
+	}
+	for _, u := range r.Unclaimed {
+		p("DEFECT: %s; a run with this profile fails\n", u)
 	}
 	if r.Preset != "" && r.Preset != "kit" {
 		p("the preset says the same: -profile %s\n", r.Preset)
