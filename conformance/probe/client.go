@@ -73,7 +73,7 @@ func (p *prober) with(c conformance.Call, encoding string, body map[string]any) 
 
 // send makes a request, and makes it again after a 429 that asks for a wait which is left. An answer is never nil.
 func (p *prober) send(c conformance.Call, v values) *answer {
-	req, err := c.Request(p.ctx, p.base, map[string]string{"email": v.email, "password": v.password, "refresh_token": v.refresh, "access_token": v.access})
+	req, err := c.Request(p.ctx, p.base, map[string]string{"email": v.email, "password": v.password, "refresh_token": v.refresh, "access_token": v.access, csrf: p.brought[p.profile.Login.Words[csrf].From]})
 	if err != nil {
 		return &answer{err: err}
 	}

@@ -123,7 +123,12 @@ func (p *prober) logInAt(c candidate, empty *answer) {
 func (p *prober) loggedIn(call conformance.Call, a *answer, why string) {
 	p.login, p.profile.Login = a, call
 	p.yes = append(p.yes, a)
+	p.keep(a)
 	p.measured("login.path", where(call), "%s; POST is answered %d with tokens", why, a.status)
+	if a.status != http.StatusOK {
+		p.profile.Login.OK = []int{a.status}
+		p.measured("login.ok", fmt.Sprint(a.status), "where the kit says 200")
+	}
 	p.measured("login.encoding", call.Encoding, "a login so encoded works")
 	p.measured("login.body", strings.Join(names(call.Body), ", "), "%s works", spelling(call))
 }

@@ -88,22 +88,33 @@ func (p *prober) logoutAt(c candidate) bool {
 		if a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed {
 			return false
 		}
-		if !a.ok() {
-			refused = true
-			continue
-		}
-		if !p.alive() && p.err == nil {
-			p.yes = append(p.yes, a)
-			p.profile.Logout = call
-			p.measured("logout.path", where(call), "%s; %s is answered %d, and the refresh token is refused afterwards", c.why, call.Method, a.status)
-			p.measured("logout.token", call.Token, "%s works%s", spelling(call), map[bool]string{true: "; refused without the bearer"}[call.Bearer && refused])
+		if done, yes := p.ended(call, a, c, refused); done {
 			return true
-		}
-		if p.profile.Logout.Path == "" {
-			p.profile.Logout = call
+		} else if !yes {
+			refused = true
 		}
 	}
-	return false
+	return refused && p.err == nil && p.logoutWithPack(c)
+}
+
+// ended looks what came of a logout: whether it was answered with a yes, and whether the session is over.
+func (p *prober) ended(call conformance.Call, a *answer, c candidate, refused bool) (over, yes bool) {
+	if a.err == nil && a.status >= 300 && a.status <= 399 { // to where the signed-out go
+		call.OK = []int{a.status}
+	} else if !a.ok() {
+		return false, false
+	}
+	if p.err == nil && !p.alive() && p.err == nil {
+		p.yes = append(p.yes, a)
+		p.profile.Logout = call
+		p.measured("logout.path", where(call), "%s; %s is answered %d, and the refresh token is refused afterwards", c.why, call.Method, a.status)
+		p.measured("logout.token", call.Token, "%s works%s", spelling(call), map[bool]string{true: "; refused without the bearer"}[call.Bearer && refused])
+		return true, true
+	}
+	if p.profile.Logout.Path == "" && call.OK == nil {
+		p.profile.Logout = call
+	}
+	return false, true
 }
 
 // alive refreshes the session, and learns how an ended one is refused.

@@ -42,10 +42,33 @@ func (p *prober) findMe() {
 }
 
 func (p *prober) meAt(c candidate) bool {
-	ask := func(bearer string) *answer {
+	for _, call := range p.meSpellings(c.call) {
+		if p.opens(candidate{call, c.why}) {
+			return true
+		}
+	}
+	return false
+}
+
+// meSpellings lists how the access token may be presented: as bearer, or as it came.
+func (p *prober) meSpellings(c conformance.Call) []conformance.Call {
+	list := []conformance.Call{c}
+	switch name := p.accessWhere.name; {
+	case p.accessWhere.kind == "cookie":
+		list = append(list, withHeader(c, "Cookie", name+"={access_token}"))
+	case p.accessWhere.kind == "header" && !strings.EqualFold(name, "Authorization"):
+		list = append(list, withHeader(c, name, "{access_token}"))
+	}
+	return list
+}
+
+// opens: the access token opens what is there, and nothing else does.
+func (p *prober) opens(c candidate) bool {
+	own := strings.Contains(fmt.Sprint(c.call.Headers), "{access_token}")
+	ask := func(access string) *answer {
 		call := c.call
-		call.Bearer = bearer != ""
-		return p.send(call, values{access: bearer})
+		call.Bearer = access != "" && !own
+		return p.send(call, values{access: access})
 	}
 	with := ask(p.access)
 	if other, ok := slash(c.call.Path, with); ok {

@@ -31,7 +31,7 @@ var loginPaths = []string{
 // What the other calls are called, beside the login or one folder up.
 var (
 	refreshNames = []string{"refresh", "refresh-token", "refresh_token", "refreshToken", "token/refresh", "refresh-tokens", "tokens/refresh", "refresh/token", "token", "renew"}
-	logoutNames  = []string{"logout", "signout", "sign-out", "sign_out", "log-out", "token/blacklist", "blacklist", "revoke", "token/revoke", "revoke-token", "logout/all"}
+	logoutNames  = []string{"logout", "signout", "sign-out", "sign_out", "log-out", "token/blacklist", "blacklist", "revoke", "token/revoke", "revoke-token", "end", "session/end", "logout/all"}
 	meNames      = []string{"me", "users/me", "profile", "user", "userinfo", "account", "whoami", "current-user", "user/me", "manage/info"}
 )
 

@@ -85,7 +85,8 @@ type prober struct {
 	session              // the session that the probe lives in
 	login        *answer // of the right password
 	yes, no      []*answer
-	forbidden    bool // a refresh was answered 403
+	forbidden    bool              // a refresh was answered 403
+	brought      map[string]string // cookies, and what may be against CSRF, by place
 	accessWhere  place
 	refreshWhere place
 }
@@ -112,7 +113,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	o.Requests, o.Time = cmp.Or(o.Requests, 200), cmp.Or(o.Time, 2*time.Minute)
 	limited, cancel := context.WithTimeoutCause(ctx, o.Time, fmt.Errorf("%w: %v were not enough; name the paths with -login, -refresh, -logout and -me", ErrNotFound, o.Time))
 	defer cancel()
-	p := &prober{ctx: limited, opts: o, base: base, client: newClient(o.Run, o.Requests), nothing: map[string]string{}, headers: map[string]string{}}
+	p := &prober{ctx: limited, opts: o, base: base, client: newClient(o.Run, o.Requests), nothing: map[string]string{}, brought: map[string]string{}, headers: map[string]string{}}
 	defer p.client.close()
 	p.progress("probing " + base.Redacted())
 	for _, step := range []func(){

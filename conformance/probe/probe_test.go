@@ -18,7 +18,7 @@ import (
 
 // The probe finds each shape by itself, says of each member how it knows, and the suite accepts the healthy server behind it.
 func TestFindsShapes(t *testing.T) {
-	for _, s := range servers() {
+	for _, s := range append(servers(), luggageServers()...) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			c := &clock{}

@@ -42,8 +42,7 @@ func (p *prober) findRefresh() {
 			return
 		}
 	}
-	csrf := map[bool]string{true: " It was forbidden (403) somewhere, so it may want a CSRF header: -header NAME=VALUE."}[p.forbidden]
-	p.fail(fmt.Errorf("%w: the login at %s works and brings what looks like a refresh token (%s), but nothing takes it; name the refresh with -refresh PATH, or give an OpenAPI document with -openapi FILE.%s%s", ErrNotFound, where(p.profile.Login), candidates[0].where, csrf, p.attempts()))
+	p.fail(p.nothingTakes(candidates[0].where))
 }
 
 func memberNames(a *answer) []string {
@@ -123,7 +122,8 @@ func (p *prober) searchRefresh() {
 // refreshAt tries the spellings of a refresh at one path.
 func (p *prober) refreshAt(c candidate, empty *answer) bool {
 	refusedWithout := false
-	for i, call := range p.refreshSpellings(c, empty) {
+	list := p.refreshSpellings(c, empty)
+	for i, call := range list {
 		if i == maxSpellings || p.err != nil || call.Bearer && !refusedWithout {
 			break
 		}
@@ -143,11 +143,11 @@ func (p *prober) refreshAt(c candidate, empty *answer) bool {
 		p.try(call, a)
 		p.forbidden = p.forbidden || a.status == http.StatusForbidden
 		if a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed {
-			break
+			return false
 		}
 		refusedWithout = refusedWithout || a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 	}
-	return false
+	return p.err == nil && p.refreshWithPack(c, list[0])
 }
 
 // asPage: the call has a header of a page's that the target was not seen to want.
@@ -169,8 +169,9 @@ func (p *prober) present(c conformance.Call) *answer { return p.presentToken(c, 
 
 func (p *prober) presentToken(c conformance.Call, refresh string) *answer {
 	v := values{refresh: refresh, access: p.access}
+	v.cookie = p.companions()
 	if c.Token == "cookie" {
-		v.cookie = p.refreshWhere.name + "=" + refresh
+		v.cookie = strings.TrimSuffix(p.refreshWhere.name+"="+refresh+"; "+v.cookie, "; ")
 	}
 	return p.send(c, v)
 }
@@ -195,6 +196,7 @@ func (p *prober) refreshed(call conformance.Call, a *answer, why string, refused
 
 // take makes the tokens of an answer the session's.
 func (p *prober) take(a *answer) {
+	p.keep(a)
 	next := a.token(p.refreshWhere)
 	p.rotates = next != "" && next != p.refresh
 	if next != "" {
@@ -292,7 +294,12 @@ func (p *prober) headerSpellings(c conformance.Call) []conformance.Call {
 	query := c
 	query.Token = "query"
 	query.Query = map[string]string{"refresh_token": "{refresh_token}"}
-	return []conformance.Call{withHeader(c, "Authorization", "Bearer {refresh_token}"), withHeader(c, "X-Refresh-Token", "{refresh_token}"), query}
+	list := []conformance.Call{withHeader(c, "Authorization", "Bearer {refresh_token}"), withHeader(c, "X-Refresh-Token", "{refresh_token}"), query}
+	if name := p.refreshWhere.name; p.refreshWhere.kind == "header" && !strings.EqualFold(name, "Authorization") {
+		own := withHeader(c, name, "{refresh_token}")
+		list = append([]conformance.Call{own}, list...)
+	}
+	return list
 }
 
 func withHeader(c conformance.Call, name, value string) conformance.Call {
