@@ -145,7 +145,7 @@ func (a *Actor) meWith(access, note string) *exchange {
 
 func accessOnlyToken() Scenario {
 	return Scenario{
-		ID: "access.only-token", Title: "Nothing but the access token of this request says who is asking", Level: Must, Stage: 2, Needs: NeedMe,
+		ID: "access.only-token", Title: "Nothing but the access token of this request says who is asking", Level: Must, Stage: 2, Again: 3, Needs: NeedMe,
 		Refs: []Ref{requiredBy("RFC 6750", "§3"), motivatedBy("RFC 9110", "§9.3.2"), recommendedBy("OWASP ASVS 5.0", "8.3.1")},
 		Why:  "a filter for one method or one spelling of the path, a header that only a proxy should set, a session or a global variable that outlives the request: each lets somebody in as somebody else",
 		Hint: "verify the token where the user is read, in every request, and hand the user on as an argument; remove identity headers at the edge; no session beside the token",
@@ -161,10 +161,12 @@ func accessOnlyToken() Scenario {
 			v := s.Victim.SignIn()
 			mine := v.Me(v.access.value, "")
 			s.Given("a fresh access token does not work", mine, mine.accepted())
-			old := v.access
-			v.Rotate()
-			e := v.Me(old.value, "the one before the refresh")
-			s.Check("earlier-works", e, e.accepted(), "200", "")
+			if !s.noRefresh("earlier-works") {
+				old := v.access
+				v.Rotate()
+				e := v.Me(old.value, "the one before the refresh")
+				s.Check("earlier-works", e, e.accepted(), "200", "")
+			}
 			if !s.target.profile.Me.Bearer || s.target.profile.Me.Method != http.MethodGet {
 				for _, slug := range []string{"head", "proxy-headers", "other-path", "its-cookies"} {
 					s.Skip(slug, "the profile asks in another way than by GET with a bearer token")
