@@ -58,7 +58,7 @@ func TestRepeat(t *testing.T) {
 	for name, said := range map[string][]string{
 		"steady":     {"4 of 4 runs, of them 0 that failed or differed"},
 		"fails once": {"reuse.revokes-family/family-dead: fail: want refused, no token", "its report: ", "4 of 4 runs, of them 1 that failed or differed"},
-		"sees less":  {"access.signed/resigned: n/a, in the first run pass", "4 of 4 runs, of them 1 that failed or differed"},
+		"sees less":  {"access.signed/exp-past: n/a, in the first run pass", "4 of 4 runs, of them 1 that failed or differed"},
 		"no time":    {"not begun: the time is up: 1ns", "0 of 4 runs"},
 	} {
 		t.Run(name, func(t *testing.T) {
