@@ -280,7 +280,7 @@ func mutants() []mutant {
 			h.change(func(res *httptest.ResponseRecorder, _ map[string]any) { res.Header().Del("Set-Cookie") })
 		})},
 		{check: "login.wrong-password/unknown-refused", wrap: lenient(saying("nobody-"))},
-		{check: "login.wrong-password/right-after", wrap: in("login.wrong-password", loginPath, 3, refusing(http.StatusUnauthorized))},
+		{check: "login.wrong-password/right-after", wrap: in("login.wrong-password", loginPath, 4, refusing(http.StatusUnauthorized))},
 		{check: "login.malformed/number-email", wrap: lenient(func(b string) bool {
 			var m map[string]any
 			_ = json.Unmarshal([]byte(b), &m) // not JSON does not match
@@ -295,23 +295,13 @@ func mutants() []mutant {
 		})},
 		{check: "login.malformed/deep", wrap: lenient(saying("[[[[[["))},
 		{check: "login.malformed/megabyte", wrap: lenient(func(b string) bool { return len(b) > 900_000 })},
-		{check: "login.content-type/charset", wrap: on(loginPath, func(h hop) {
-			if strings.Contains(h.r.Header.Get("Content-Type"), "charset") {
-				h.refuse(http.StatusUnsupportedMediaType)
-				return
-			}
-			h.pass()
-		})},
 		{check: "access.claims/signed", wrap: otherAccess(func(t string) string { return resign(t, map[string]any{"alg": "none"}, nil) })},
 		{check: "access.claims/typ", wrap: otherAccess(func(t string) string { return resign(t, map[string]any{"typ": "JWT"}, nil) })},
 		{check: "access.claims/sub", wrap: otherAccess(func(t string) string { return resign(t, nil, map[string]any{"sub": ""}) })},
 		{check: "access.claims/own-subject", wrap: otherAccess(func(t string) string { return resign(t, nil, map[string]any{"sub": "1"}) })},
 		{check: "access.secret/not-empty", wrap: otherAccess(func(t string) string { return emptyKey(t) })},
 		{check: "access.required/refreshed-works", wrap: in("access.required", mePath, 2, refusing(http.StatusUnauthorized))},
-		{check: "access.required/none", wrap: opens(func(h hop) bool { return h.r.Header.Get("Authorization") == "" })},
 		{check: "access.required/garbage", wrap: opens(func(h hop) bool { return h.bearer() == "garbage" })},
-		{check: "access.required/empty", wrap: opens(func(h hop) bool { return strings.TrimSpace(h.r.Header.Get("Authorization")) == "Bearer" })},
-		{check: "access.required/basic", wrap: opens(func(h hop) bool { return strings.HasPrefix(h.r.Header.Get("Authorization"), "Basic ey") })},
 		{check: "access.forged/genuine", wrap: onlyOnce("access.forged")},
 		{check: "access.forged/two-parts", wrap: opens(func(h hop) bool { return strings.Count(h.bearer(), ".") == 1 })},
 		{check: "access.forged/other-subject", wrap: in("access.forged", mePath, 0, func(h hop) {
@@ -319,10 +309,6 @@ func mutants() []mutant {
 				opens(func(hop) bool { return true })(h.next).ServeHTTP(h.w, h.r)
 				return
 			}
-			h.pass()
-		})},
-		{check: "access.forged/padded", wrap: on(mePath, func(h hop) {
-			h.r.Header.Set("Authorization", strings.TrimRight(h.r.Header.Get("Authorization"), "="))
 			h.pass()
 		})},
 		{check: "access.wrong-kind/harmless", wrap: afterwards(func(h hop) bool { return claimsOf(h.bearer())["aud"] == "faulty-refresh" })},
@@ -361,7 +347,6 @@ func mutants() []mutant {
 				})
 			})
 		}()},
-		{check: "cookie.attributes/size", wrap: otherCookies(replacing("; Path", strings.Repeat("x", 4000)+"; Path"), replacing(strings.Repeat("x", 4000), ""))},
 		{check: "cookie.attributes/prefix", wrap: otherCookies(replacing("refresh_token=", "__Host-refresh="), replacing("__Host-refresh=", "refresh_token="))},
 		{check: "cookie.browser/reaches-logout", wrap: otherCookies(replacing("Path=/auth", "Path=/auth/refresh"), nil)},
 		{check: "cookie.refusal/still-lives", wrap: in("cookie.refusal", refreshPath, 5, refusing(http.StatusUnauthorized))},
