@@ -16,12 +16,13 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/bugs"
+	"github.com/jwt-toy/jwt-toy/conformance/course"
 )
 
 // The walkthrough and the exercises hold parts that are made: what stands between a marker and the next <!-- end -->.
 //
 //	<!-- run: STORY | faulty FLAGS | conformance FLAGS | report -->   a real run: its drawing, the commands, and what they print
-//	<!-- stories: AREA STORY … -->                                    the stories of a chapter, whose home it is
+//	<!-- stories -->                                                  the stories of the stages that have this chapter, by conformance/course
 //	<!-- bugs: ID … -->                                               what real projects got wrong
 //	<!-- chapters -->                                                 the index
 //
@@ -52,7 +53,7 @@ func TestPages(t *testing.T) {
 	texts := pages(t)
 	plays := playAll(t, texts)
 	for file, text := range texts {
-		require.Equal(t, strings.Count(text, "<!-- end -->"), len(marker.FindAllString(text, -1)), "%s: a marker that is not one", file)
+		require.Len(t, marker.FindAllString(text, -1), strings.Count(text, "<!-- end -->"), "%s: a marker that is not one", file)
 		made := marker.ReplaceAllStringFunc(text, func(part string) string {
 			m := marker.FindStringSubmatch(part)
 			head, _, _ := strings.Cut(part, "\n")
@@ -84,19 +85,11 @@ func makePart(t *testing.T, file, kind, arguments string, plays map[string]*play
 	case "run":
 		return plays[arguments].markdown()
 	case "stories":
-		return storyTable(storiesOf(t, arguments))
+		return storyTable(homeOf(t, file))
 	case "bugs":
 		return bugList(t, file, strings.Fields(arguments))
 	}
 	return chapterTable(t, filepath.Dir(file))
-}
-
-// storiesOf are the stories that the words name: IDs, patterns of them, or areas.
-func storiesOf(t *testing.T, words string) []conformance.Scenario {
-	t.Helper()
-	stories, err := conformance.Select(strings.Fields(words))
-	require.NoError(t, err)
-	return stories
 }
 
 func storyTable(stories []conformance.Scenario) string {
@@ -124,10 +117,7 @@ func bugList(t *testing.T, file string, ids []string) string {
 	return b.String()
 }
 
-var (
-	titleLine = regexp.MustCompile(`(?m)\A# (.+)\n\n\*(.+)\*$`)
-	storyPart = regexp.MustCompile(`(?m)^<!-- stories: (.*?) -->$`)
-)
+var titleLine = regexp.MustCompile(`(?m)\A# (.+)\n\n\*(.+)\*$`)
 
 // chapterTable is the index: each chapter, what it says in one line, and the stages of the suite whose stories are its own.
 func chapterTable(t *testing.T, dir string) string {
@@ -139,31 +129,33 @@ func chapterTable(t *testing.T, dir string) string {
 		require.NoError(t, err)
 		title := titleLine.FindStringSubmatch(string(text))
 		require.NotNil(t, title, "%s does not begin with a title and one line in italics", file)
-		fmt.Fprintf(b, "| %d | [%s](%s) | %s | %s |\n", i+1, title[1], filepath.Base(file), title[2], stages(homeOf(t, string(text))))
+		fmt.Fprintf(b, "| %d | [%s](%s) | %s | %s |\n", i+1, title[1], filepath.Base(file), title[2], strings.Trim(strings.ReplaceAll(fmt.Sprint(stagesOf(t, file)), " ", ", "), "[]"))
 	}
 	return b.String()
 }
 
-// homeOf are the stories whose home the chapter is.
-func homeOf(t *testing.T, text string) []conformance.Scenario {
+// stagesOf are the stages of the course whose lessons name the chapter.
+func stagesOf(t *testing.T, file string) []int {
 	t.Helper()
-	var all []conformance.Scenario
-	for _, m := range storyPart.FindAllStringSubmatch(text, -1) {
-		all = append(all, storiesOf(t, m[1])...)
-	}
-	return all
-}
-
-func stages(stories []conformance.Scenario) string {
+	lessons, err := course.Stages("en")
+	require.NoError(t, err)
 	var numbers []int
-	for _, s := range stories {
-		numbers = append(numbers, s.Stage)
+	for _, lesson := range lessons {
+		if lesson.Chapter == "docs/"+strings.TrimPrefix(file, language(file)+"/") {
+			numbers = append(numbers, lesson.N)
+		}
 	}
-	slices.Sort(numbers)
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(slices.Compact(numbers)), " ", ", "), "[]")
+	return numbers
 }
 
-// TestChapters: every story has its home in one chapter; every chapter has a story that is seen to pass and one that is seen to fail, the
+// homeOf are the stories of those stages.
+func homeOf(t *testing.T, file string) []conformance.Scenario {
+	t.Helper()
+	numbers := stagesOf(t, file)
+	return slices.DeleteFunc(conformance.Scenarios(), func(s conformance.Scenario) bool { return !slices.Contains(numbers, s.Stage) })
+}
+
+// TestChapters: every story is listed in a chapter, that of its stage; every chapter has a story that is seen to pass and one that is seen to fail, the
 // command that judges its stories, and questions.
 func TestChapters(t *testing.T) {
 	home := map[string]string{}
@@ -172,8 +164,9 @@ func TestChapters(t *testing.T) {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
 		text := string(b)
-		for _, s := range homeOf(t, text) {
-			require.Empty(t, home[s.ID], "%s is at home in %s and %s", s.ID, home[s.ID], file)
+		stories := homeOf(t, file)
+		require.Equal(t, min(len(stories), 1), strings.Count(text, "<!-- stories -->"), "%s lists the stories of its stages once", file)
+		for _, s := range stories {
 			home[s.ID] = file
 		}
 		passed, failed := false, false
@@ -237,9 +230,7 @@ func outline(file, text string) []string {
 		}
 		named = append(named, strings.TrimPrefix(to, language(file)+"/"))
 	}
-	for _, m := range inCode.FindAllString(text, -1) {
-		named = append(named, m)
-	}
+	named = append(named, inCode.FindAllString(text, -1)...)
 	slices.Sort(named)
 	return append(found, named...)
 }
@@ -269,10 +260,10 @@ func TestTranslations(t *testing.T) {
 
 // TestOutline: a page that has lost a part has another outline; one that is as far from what it links to has the same.
 func TestOutline(t *testing.T) {
-	const page = "# A\n\n<!-- stories: reuse -->\n\n| made |\n\n<!-- end -->\n\n```sh\nmake demo\n```\n\n[x](../bugs.md#y), `reuse.replay`.\n\n<details>\n"
+	const page = "# A\n\n<!-- bugs: x -->\n\n| made |\n\n<!-- end -->\n\n```sh\nmake demo\n```\n\n[x](../bugs.md#y), `reuse.replay`.\n\n<details>\n"
 	english := outline("walkthrough/1.md", page)
 	require.Equal(t, english, outline("ko/walkthrough/1.md", strings.NewReplacer("| made |", "| gemacht |", "../bugs.md", "../../bugs.md", "# A", "# B").Replace(page)))
-	for _, lost := range []string{"# A", "<!-- stories: reuse -->", "make demo", "../", "`reuse.replay`", "<details>"} {
+	for _, lost := range []string{"# A", "<!-- bugs: x -->", "make demo", "../", "`reuse.replay`", "<details>"} {
 		require.NotEqual(t, english, outline("walkthrough/1.md", strings.Replace(page, lost, "", 1)), "without %q", lost)
 	}
 }
