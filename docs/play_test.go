@@ -196,7 +196,7 @@ func (p *play) run(t *testing.T) {
 		err = json.Unmarshal(raw, &rep)
 	}
 	if p.err = err; err == nil && len(rep.Stories) == 1 {
-		p.drawing = at.there(report.Mermaid(rep.Stories[0]))
+		p.drawing = steady(at.there(report.Mermaid(rep.Stories[0])))
 	}
 }
 
@@ -210,6 +210,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`(?m)^     … .* for tokens to expire, .*\n`), ""},
 	{regexp.MustCompile(`last bytes at most \S+ apart`), "last bytes at most … apart"},
 	{regexp.MustCompile(`\d+ bytes of log`), "… bytes of log"},
+	{regexp.MustCompile(`want at most \d+s`), "want at most … s"}, // what is left of a session, in whole seconds
 	{regexp.MustCompile(`SQLite \d[\d.]*`), "SQLite"},
 	{regexp.MustCompile(` -report json=/tmp/report\.json`), ""},
 }
@@ -219,10 +220,15 @@ func told(out string) string {
 	if i := verdict.FindStringIndex(out); i != nil {
 		out = out[:i[0]]
 	}
+	return strings.TrimRight(steady(out), "\n") + "\n"
+}
+
+// steady is a text without what is volatile.
+func steady(text string) string {
 	for _, v := range volatile {
-		out = v.pattern.ReplaceAllString(out, v.instead)
+		text = v.pattern.ReplaceAllString(text, v.instead)
 	}
-	return strings.TrimRight(out, "\n") + "\n"
+	return text
 }
 
 func (p *play) markdown() string {
