@@ -93,8 +93,12 @@ func inBody() server {
 		routes: map[string]route{
 			"POST /login":   func(q query) (int, any) { return bring(q, q.login("email", "password")) },
 			"POST /refresh": guarded(func(q query, token string) (int, any) { return bring(q, q.refresh(token)) }),
-			"POST /logout":  guarded(func(q query, token string) (int, any) { g := q.logout(token); q.brings(g, "refresh_token", nil); return g.status, nil }),
-			"GET /me":       query.me,
+			"POST /logout": guarded(func(q query, token string) (int, any) {
+				g := q.logout(token)
+				q.brings(g, "refresh_token", nil)
+				return g.status, nil
+			}),
+			"GET /me": query.me,
 		},
 		profile: `{
 			"login": {"path": "/login", "words": {"csrf": {"from": "/data/csrfToken"}}},
