@@ -81,13 +81,13 @@ func (p *prober) noLogin() error {
 	case len(p.tried)+len(p.misspelt) > 0:
 		return fmt.Errorf("%w: nothing took a login of %s; name its path with -login PATH, or give an OpenAPI document with -openapi FILE%s", ErrNotFound, u, p.attempts())
 	case p.plain == http.StatusForbidden:
-		return fmt.Errorf("%w: every POST is forbidden (403), as it is behind CSRF protection or a firewall; name the login with -login PATH, and the header that it wants with -header NAME=VALUE", ErrNotFound)
+		return fmt.Errorf("%w: every POST is forbidden (403), as it is behind CSRF protection or a firewall; name the login with -login PATH, and a header that is always the same with -header NAME=VALUE; a value that a request before the login brings is for a profile by hand: docs/profiles.md, logins of several steps", ErrNotFound)
 	}
 	document := "no OpenAPI document"
 	if p.doc.from != "" {
 		document = "none in the document " + p.doc.from
 	}
-	return fmt.Errorf("%w: no login at any of %d usual places, and %s: a POST to a path that does not exist is answered %d, and so are they all, as by a server of files or pages; if this is the right server, name its login with -login PATH, or give a document with -openapi FILE", ErrNotFound, len(loginPaths), document, p.plain)
+	return fmt.Errorf("%w: no login at any of %d usual places, and %s: a POST to a path that does not exist is answered %d, and so are they all, as by a server of files or pages; if this is the right server, name its login with -login PATH, as it may be an unusual one, or give a document with -openapi FILE", ErrNotFound, len(loginPaths), document, p.plain)
 }
 
 // logInAt tries the spellings of a login at one path.

@@ -10,8 +10,12 @@ import (
 	"github.com/jwt-toy/jwt-toy/conformance"
 )
 
-// searchBudget is how many requests the search for a logout or a protected endpoint may take; without them there is still a profile.
-const searchBudget = 60
+// searchBudget is how many requests the search for a logout or a protected endpoint may take; without them there is still a profile. The
+// last of all requests are kept for what comes after the search.
+const (
+	searchBudget = 60
+	kept         = 8
+)
 
 // logoutCandidates lists where the logout may be.
 func (p *prober) logoutCandidates() []candidate {
@@ -31,7 +35,7 @@ func (p *prober) logoutCandidates() []candidate {
 // findLogout looks for the call after which the refresh token is refused. One that says yes and ends nothing is the second choice.
 func (p *prober) findLogout() {
 	tried, unclears := map[string]bool{}, 0
-	enough := p.client.left - searchBudget
+	enough := max(p.client.left-searchBudget, kept)
 	for _, c := range p.logoutCandidates() {
 		call, a, o := p.knock(c.call)
 		key := call.Method + where(call)
@@ -81,7 +85,7 @@ func (p *prober) noLogout() {
 func (p *prober) logoutAt(c candidate) bool {
 	refused := false
 	for i, call := range p.logoutSpellings(c) {
-		if i == maxSpellings || p.err != nil {
+		if i == maxSpellings || p.err != nil || p.client.left < kept {
 			break
 		}
 		a := p.present(call)

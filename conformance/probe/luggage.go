@@ -186,6 +186,9 @@ func (p *prober) logoutWithPack(c candidate) bool {
 	companions := p.profile.Answer.Companions
 	alone := p.like(c.call)
 	for _, k := range p.packs() {
+		if p.client.left < kept {
+			break
+		}
 		p.carry(k)
 		call := k.on(alone)
 		if over, _ := p.ended(call, p.present(call), c, true); over {

@@ -22,7 +22,7 @@ func (p *prober) meCandidates() []candidate {
 
 // findMe looks for what the access token opens, and nothing else does.
 func (p *prober) findMe() {
-	enough := p.client.left - searchBudget
+	enough := max(p.client.left-searchBudget, p.client.left/2, kept)
 	if p.opts.Me != "-" {
 		for _, c := range p.meCandidates() {
 			if p.err != nil || p.client.left < enough || p.meAt(c) {

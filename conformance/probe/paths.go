@@ -23,14 +23,15 @@ var loginPaths = []string{
 	"/users/sign_in", "/api/users/sign_in", "/api/v1/users/sign_in", "/auth/sign_in", "/api/v1/sign_in", // Devise
 	"/api/v1/auth/authenticate", "/auth/authenticate", "/authenticate", "/api/authenticate", // Spring
 	"/auth/jwt/create/", "/api/auth/jwt/create/", "/auth/jwt/login", "/dj-rest-auth/login/", "/api/auth/login/", // djoser, fastapi-users, dj-rest-auth
-	"/session", "/sessions", "/api/session", "/api/sessions", "/api/v1/sessions",
+	"/session", "/sessions", "/api/session", "/api/sessions", "/api/v1/session", "/api/v1/sessions", "/v1/session", "/v1/sessions", "/auth/session", "/api/auth/session",
+	"/api/v1/token", "/v1/token", "/tokens", "/api/tokens", "/auth/tokens", "/v1/login", "/api/signin", "/api/v1/signin", "/api/sign-in", "/sign_in", "/api/sign_in",
 	"/api/auth/local", "/auth/v1/token", "/protocol/openid-connect/token", "/realms/master/protocol/openid-connect/token", // Strapi, GoTrue, Keycloak
 	"/identity/login", "/api/identity/login", "/auth", "/api/auth",
 }
 
 // What the other calls are called, beside the login or one folder up.
 var (
-	refreshNames = []string{"refresh", "refresh-token", "refresh_token", "refreshToken", "token/refresh", "refresh-tokens", "tokens/refresh", "refresh/token", "token", "renew"}
+	refreshNames = []string{"refresh", "refresh-token", "refresh_token", "refreshToken", "token/refresh", "refresh-tokens", "tokens/refresh", "refresh/token", "token", "renew", "session/refresh", "session/renew"}
 	logoutNames  = []string{"logout", "signout", "sign-out", "sign_out", "log-out", "token/blacklist", "blacklist", "revoke", "token/revoke", "revoke-token", "end", "session/end", "logout/all"}
 	meNames      = []string{"me", "users/me", "profile", "user", "userinfo", "account", "whoami", "current-user", "user/me", "manage/info"}
 )

@@ -36,7 +36,7 @@ func (p *prober) policy(ctx context.Context, draft conformance.Profile) error {
 	if m.Policy.Reuse == "none" {
 		p.profile.Policy.Reuse = kit.Reuse
 	}
-	p.profile.Policy.Logout = cmp.Or(m.Policy.Logout, kit.Logout)
+	p.profile.Policy.Logout, p.profile.Policy.Login = cmp.Or(m.Policy.Logout, kit.Logout), kit.Login // which is not measured
 	for _, seen := range m.Seen {
 		member, text, _ := strings.Cut(seen, ": ")
 		if what := defect(member, text); what != "" {
