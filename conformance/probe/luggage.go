@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -68,7 +69,7 @@ func (p *prober) packs() []pack {
 		}
 	}
 	slices.SortFunc(named, func(a, b string) int { // of several, the refresh token's
-		return price(strings.Contains(a, "refresh"), 1, 0) - price(strings.Contains(b, "refresh"), 1, 0) + strings.Compare(a, b)/2
+		return cmp.Or(price(strings.Contains(a, "refresh"), 1, 0)-price(strings.Contains(b, "refresh"), 1, 0), strings.Compare(a, b))
 	})
 	var list []pack
 	if len(all) > 0 {
@@ -204,7 +205,7 @@ func (p *prober) logoutWithPack(c candidate) bool {
 
 // nothingTakes is the end where no refresh was found, and says what to do.
 func (p *prober) nothingTakes(token place) error {
-	where := fmt.Sprintf("the login at %s works and brings what looks like a refresh token (%s), but nothing takes it", where(p.profile.Login), token)
+	what := fmt.Sprintf("the login at %s works and brings what looks like a refresh token (%s), but nothing takes it", where(p.profile.Login), token)
 	todo := "; name the refresh with -refresh PATH, or give an OpenAPI document with -openapi FILE"
 	if p.opts.Refresh != "" {
 		todo = fmt.Sprintf(" at %s; write down by hand how the refresh is made, as docs/profiles.md shows", p.opts.Refresh)
@@ -212,5 +213,5 @@ func (p *prober) nothingTakes(token place) error {
 	if p.forbidden {
 		todo += ". It was forbidden (403) somewhere: if that is CSRF protection, its value is none of the login's cookies and members, or goes into another header than the usual ones; docs/profiles.md shows how a profile says so, with words and companions"
 	}
-	return fmt.Errorf("%w: %s%s%s", ErrNotFound, where, todo, p.attempts())
+	return fmt.Errorf("%w: %s%s%s", ErrNotFound, what, todo, p.attempts())
 }

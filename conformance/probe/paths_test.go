@@ -27,7 +27,8 @@ func TestLatePaths(t *testing.T) {
 		}
 		r, err := find(t, s.handler(healthy(t, &clock{})), probe.Options{})
 		require.NoError(t, err, paths)
-		require.Equal(t, paths, [4]string{r.Profile.Login.Path, r.Profile.Refresh.Path, r.Profile.Logout.Path, r.Profile.Me.Path})
+		found := [4]string{r.Profile.Login.Path, r.Profile.Refresh.Path, r.Profile.Logout.Path, r.Profile.Me.Path}
+		require.Equal(t, paths, found)
 		require.Equal(t, conformance.Pass, r.Stories[2].Verdict)
 		require.LessOrEqual(t, r.Requests, 200)
 	}
