@@ -73,14 +73,17 @@ func (p *prober) fits(a *answer, place, unit string) (fits, there bool) {
 	return true, false
 }
 
-// agrees: every answer with an access token fits; with everywhere, every one of them has the member.
+// agrees: the login's answer fits, or everywhere each one that has an access token. A refresh that says something else is for the run to judge.
 func (p *prober) agrees(place, unit string, everywhere bool) bool {
+	if fits, _ := p.fits(p.login, place, unit); !fits || !everywhere {
+		return fits
+	}
 	return !slices.ContainsFunc(p.yes, func(a *answer) bool {
 		if a.token(p.accessWhere) == "" {
 			return false
 		}
 		fits, there := p.fits(a, place, unit)
-		return !fits || everywhere && !there
+		return !fits || !there
 	})
 }
 

@@ -80,10 +80,12 @@ func (p *prober) opens(c candidate) bool {
 	if !with.ok() || with.html() || with.status == http.StatusNoContent || opened == p.nothing[http.MethodGet] {
 		return false
 	}
+	p.client.close() // a server that remembers who came on a connection must not look like an open door
 	without := ask("")
 	if p.err != nil || without.err != nil || without.status >= 500 || without.fingerprint(path) == opened {
 		return false // it is open to all
 	}
+	p.client.close()
 	wrong := ask("garbage")
 	if p.err != nil || wrong.err != nil || wrong.status >= 500 {
 		return false
