@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/jwt-toy/jwt-toy/conformance"
 	"github.com/jwt-toy/jwt-toy/conformance/internal/faulty"
+	"github.com/jwt-toy/jwt-toy/conformance/report"
 )
 
 // checkOf is a check's result in a report.
@@ -130,4 +132,57 @@ func TestClockThatNobodyTells(t *testing.T) {
 	rep, out = judge(t, behind(t, all["opaque refresh tokens"]), "expiry.refresh")
 	require.Equal(t, conformance.Pass, rep.Verdict)
 	require.NotContains(t, out, "on trust")
+}
+
+// A target that goes away is not said to be wrong without a word about that.
+func TestTargetThatGoesAway(t *testing.T) {
+	gone := func(after int64) wrap {
+		var n atomic.Int64
+		return on("", func(h hop) {
+			if n.Add(1) > after {
+				panic(http.ErrAbortHandler)
+			}
+			h.pass()
+		})
+	}
+	_, out := judge(t, behind(t, gone(20)), "reuse", "logout.ends", "http.answers")
+	require.Regexp(t, `note: the target stopped answering at step 2\d \(reuse\.[a-z-]+ [a-z]+: [^)]*\); nothing after it was answered`, out)
+	_, out = judge(t, start(t), "reuse", "http.answers")
+	require.NotContains(t, out, "stopped answering")
+}
+
+// What is known is not called a warning as well.
+func TestKnownIsCountedOnce(t *testing.T) {
+	o := start(t, "tx-no-store-missing")
+	var err error
+	o.Expect, err = conformance.ParseExpectations([]byte(`[{"match": "http.caching/*", "expect": "fail", "reason": "the proxy adds it"}]`))
+	require.NoError(t, err)
+	rep, out := judge(t, o, "http.caching")
+	require.Equal(t, conformance.Warn, rep.Verdict)
+	require.Contains(t, out, ": conforms, but for what is known\n")
+	require.Contains(t, out, "checks: 3 known; not judged: 0")
+}
+
+// Whoever asked for scripts is told why a story has none.
+func TestScriptsThatThereAreNot(t *testing.T) {
+	o := speaking(t, faulty.Dialect{Rotation: "grace", Grace: 10 * time.Second}, conformance.Policy{Rotation: "grace", GraceSeconds: 10}, "reuse-grace-unbounded")
+	rep, _ := judge(t, o, "grace.answer")
+	require.Empty(t, rep.Stories[0].Script)
+	require.Regexp(t, `^in step \d+ the suite hangs up before the answer comes`, rep.Stories[0].Without)
+	var out strings.Builder
+	report.Text{W: &out, Scripts: true}.Line(rep.Stories[0])
+	require.Contains(t, out.String(), "no curl script: in step ")
+	out.Reset()
+	report.Text{W: &out}.Line(rep.Stories[0])
+	require.NotContains(t, out.String(), "curl script")
+}
+
+// What a target may do otherwise takes a few lines of the terminal.
+func TestMayIsShort(t *testing.T) {
+	o := speaking(t, faulty.Dialect{Rotation: "grace", Grace: 10 * time.Second}, conformance.Policy{Rotation: "grace", GraceSeconds: 10}, "reuse-grace-unbounded")
+	rep, out := judge(t, o, "grace.answer")
+	require.Equal(t, conformance.Warn, checkOf(t, rep, "grace.answer/bounded").Verdict)
+	require.Equal(t, conformance.Pass, rep.Verdict)
+	require.NotContains(t, out, "lineage")
+	require.Less(t, strings.Count(out, "\n"), 30, out)
 }

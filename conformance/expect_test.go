@@ -21,6 +21,8 @@ func TestExpectations(t *testing.T) {
 		{"its end has passed", `[{"match": "http.caching/*", "expect": "fail", "reason": "r", "until": "2026-01-01"}]`, conformance.Fail, "http.caching/*: its end date 2026-01-01 has passed (r)"},
 		{"another failure is known", `[{"match": "http.secrecy/no-echo", "expect": "fail", "reason": "r"}]`, conformance.Fail, "http.secrecy/no-echo: does not fail any more; remove the entry (r)"},
 		{"it matches nothing", `[{"match": "nonesuch.*", "expect": "fail", "reason": "r"}]`, conformance.Fail, "nonesuch.*: matches nothing that this run selected"},
+		{"a story that was not selected", `[{"match": "http.caching/*", "expect": "fail", "reason": "r"}, {"match": "reuse.replay", "expect": "fail", "reason": "r"}, {"match": "login.*", "expect": "skip", "reason": "r", "until": "2026-01-01"}]`, conformance.Warn, ""},
+		{"some that were not", `[{"match": "http.caching/*", "expect": "fail", "reason": "r"}, {"match": "http.s*", "expect": "fail", "reason": "r"}]`, conformance.Warn, ""},
 		{"it is judged after all", `[{"match": "http.secrecy", "expect": "skip", "reason": "r"}]`, conformance.Fail, "http.secrecy: is judged now; remove the entry (r)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -157,10 +157,10 @@ func (a *account) giveBack() {
 	defer func() { cancel(); s.ctx = before }()
 	s.ctx = ctx
 	if a.disabled {
-		a.failed("disabled; enable him by hand", a.try(AdminAction{Action: "enable"}))
+		a.failed("may be disabled; look, and enable him by hand", a.try(AdminAction{Action: "enable"}))
 	}
 	if a.changed {
-		a.failed("left with another password; set it by hand", a.try(AdminAction{Action: "passwd", Password: a.user.Password}))
+		a.failed("may be left with another password; set it by hand", a.try(AdminAction{Action: "passwd", Password: a.user.Password}))
 	}
 }
 
@@ -170,5 +170,5 @@ func (a *account) failed(how string, err error) {
 	}
 	s := a.scene
 	s.verdict = max(s.verdict, Inconclusive)
-	s.reason = strings.TrimPrefix(fmt.Sprintf("%s; %s is %s: the admin hook failed (%v)", s.reason, a.user.Email, how, err), "; ")
+	s.reason = strings.TrimPrefix(fmt.Sprintf("%s; %s %s: the admin hook failed (%v)", s.reason, a.user.Email, how, err), "; ")
 }

@@ -109,8 +109,8 @@ func TestUsersAreGivenBack(t *testing.T) {
 // A user who could not be given back is named, and what to do.
 func TestUsersNotGivenBack(t *testing.T) {
 	for story, want := range map[string]string{
-		"admin.disable":  "alice@example.com is disabled; enable him by hand: the admin hook failed (broken)",
-		"admin.password": "alice@example.com is left with another password; set it by hand: the admin hook failed (broken)",
+		"admin.disable":  "alice@example.com may be disabled; look, and enable him by hand: the admin hook failed (broken)",
+		"admin.password": "alice@example.com may be left with another password; set it by hand: the admin hook failed (broken)",
 	} {
 		o := start(t)
 		do, n, password := o.Admin, 0, "-"

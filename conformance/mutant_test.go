@@ -380,7 +380,7 @@ func mutants() []mutant {
 		{check: "policy.access/before", wrap: in("policy.access", mePath, 1, refusing(http.StatusUnauthorized)), does: dies, says: saysDies},
 		{check: "policy.access/bystander", wrap: in("policy.access", mePath, 3, refusing(http.StatusUnauthorized)), does: dies, says: saysDies},
 		{check: "expiry.access/new-works", wrap: in("expiry.access", mePath, 3, refusing(http.StatusUnauthorized))},
-		{check: "expiry.fixed/used", wrap: in("expiry.fixed", refreshPath, 1, refusing(http.StatusUnauthorized)), does: faulty.Dialect{Lifetime: "absolute"}, says: conformance.Policy{Lifetime: "absolute"}},
+		{check: "expiry.fixed/used", wrap: in("expiry.fixed", refreshPath, 3, refusing(http.StatusUnauthorized)), does: faulty.Dialect{Lifetime: "absolute"}, says: conformance.Policy{Lifetime: "absolute"}},
 		{check: "expiry.logout/dead", base: []string{"exp-refresh-never-checked", "logout-server-noop"}},
 		{check: "logout.ends/no-tokens", wrap: on(logoutPath, func(h hop) {
 			h.change(func(res *httptest.ResponseRecorder, body map[string]any) {

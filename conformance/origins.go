@@ -95,8 +95,8 @@ func (s *Scene) foreignLogin() {
 	asJSON := e.header.Get("Content-Type") == "application/json"
 	s.foreignHeaders(e, crossSite)
 	e.odd, e.alone = asJSON, asJSON
-	if !s.Refused("login", a.send(e)) || !asJSON {
-		return
+	if !s.Refused("login", a.send(e)) || !asJSON || s.target.profile.Login.First != nil {
+		return // several requests would cost their password checks once more
 	}
 	e = a.login(a.user.Email, a.user.Password, "from another site, as a real form")
 	e.body, e.odd, e.alone = s.target.profile.Login.credentials(a.user).Encode(), true, true

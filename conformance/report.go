@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,8 +43,10 @@ type RunInfo struct {
 	Started        time.Time `json:"started"`
 	Seconds        float64   `json:"seconds"`
 	Requests       int       `json:"requests"`
+	Events         int       `json:"events,omitempty"` // what an operator did beside them; steps are numbered through both
 	PasswordChecks int       `json:"password_checks"`
 	Notes          []string  `json:"notes,omitempty"`
+	Rerun          string    `json:"rerun,omitempty"` // the command that repeats a story of the run when its ID is added; without secrets. The command sets it
 }
 
 // StoryResult is the outcome of a story.
@@ -62,6 +66,7 @@ type StoryResult struct {
 	Notes   []string      `json:"notes,omitempty"` // what was measured
 	Seconds float64       `json:"seconds"`
 	Script  string        `json:"-"`               // bash and curl: plays the story again and judges what failed; empty if nothing did
+	Without string        `json:"-"`               // why a story that failed has no script
 	Repro   string        `json:"repro,omitempty"` // the file that the script was written to
 }
 
@@ -84,7 +89,7 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 		Schema: 1, Suite: Version(), Catalogue: CatalogueDigest(), Target: main.client.base.Redacted(),
 		Run: RunInfo{
 			Started: started.UTC(), Seconds: time.Since(started).Seconds(),
-			Requests: r.exchanges, PasswordChecks: r.passwordChecks,
+			Requests: r.exchanges, Events: len(r.all) - r.exchanges, PasswordChecks: r.passwordChecks,
 		},
 	}
 	rep.Claims = main.profile.Policy.claims()
@@ -103,10 +108,13 @@ func (r *run) report(main, expiry *target, started time.Time) *Report {
 		}
 	}
 	rep.Run.Notes = append(rep.Run.Notes, r.notes...)
+	if note := r.silence(); note != "" {
+		rep.Run.Notes = append(rep.Run.Notes, note)
+	}
 	for _, s := range r.scenes {
 		rep.Stories = append(rep.Stories, s.result())
 	}
-	rep.expect(r.opts.Expect, time.Now())
+	rep.expect(r.opts.Expect, time.Now(), len(r.opts.Run) > 0)
 	rep.Counts = rep.Tally()
 	rep.Verdict = rep.Judge()
 	return rep
@@ -133,13 +141,35 @@ func (rep *Report) Judge() Verdict {
 			return Broken
 		}
 	}
-	if slices.Contains(rep.Run.Notes, stopped) {
+	if rep.Stopped() {
 		v = max(v, Inconclusive)
 	}
 	return v
 }
 
 const stopped = "the run was stopped before its end"
+
+// Stopped reports whether the run was stopped before its end.
+func (rep *Report) Stopped() bool { return slices.Contains(rep.Run.Notes, stopped) }
+
+// silence says from which step on the target answered nothing any more; "": it did.
+func (r *run) silence() string {
+	var first *exchange
+	n := 0
+	for _, e := range slices.Backward(r.all) {
+		if e.event != "" || e.command != nil {
+			continue
+		}
+		if e.err == nil || e.dropped || errors.Is(e.err, context.Canceled) {
+			break
+		}
+		first, n = e, n+1
+	}
+	if n < 3 { // a request or two may end badly by themselves
+		return ""
+	}
+	return fmt.Sprintf("the target stopped answering at step %d (%s %s: %s); nothing after it was answered, so start the target again before you read what failed from there on", first.n, first.story, first.call, plainError(first.err))
+}
 
 // interrupt: what was not reached is not established, whatever passed until then; nor is what is stale.
 func (rep *Report) interrupt() {
@@ -222,7 +252,7 @@ func (s *Scene) result() StoryResult {
 		res.Notes = append(res.Notes, show(n))
 	}
 	res.Reason = show(s.reason)
-	res.Script = s.script(show)
+	res.Script, res.Without = s.script(show)
 	return res
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -22,14 +23,19 @@ type act struct {
 	id string
 }
 
-// script returns "" for a story in which no exchange failed, and for one that curl cannot play.
-func (s *Scene) script(show func(string) string) string {
-	failed := func(c *CheckResult) bool { return c.Step > 0 && (c.Verdict == Fail || c.Verdict == Warn) }
-	if !slices.ContainsFunc(s.results, failed) {
-		return ""
-	}
-	if login := s.target.profile.Login; login.Command != "" || login.First != nil {
-		return "" // a login of several requests, or by a command
+// script returns "" for a story in which no exchange failed, and for one that curl cannot play; if something failed in it, why says which.
+func (s *Scene) script(show func(string) string) (text, why string) {
+	wrong := func(c *CheckResult) bool { return c.Verdict == Fail || c.Verdict == Warn }
+	failed := func(c *CheckResult) bool { return c.Step > 0 && wrong(c) }
+	switch login := s.target.profile.Login; {
+	case !slices.ContainsFunc(s.results, wrong):
+		return "", ""
+	case !slices.ContainsFunc(s.results, failed):
+		return "", "no request shows what failed"
+	case login.Command != "":
+		return "", "the login is a command of the profile"
+	case login.First != nil:
+		return "", "the login takes several requests"
 	}
 	sc := &script{scene: s, show: show, words: newWords(s.run, show)}
 	for _, c := range s.results {
@@ -38,13 +44,16 @@ func (s *Scene) script(show func(string) string) string {
 		}
 	}
 	for _, e := range sc.chosen() {
-		if e.dropped || e.event != "" && operation(e) == nil {
-			return ""
+		if e.dropped {
+			return "", fmt.Sprintf("in step %d the suite hangs up before the answer comes, and curl does not", e.n)
+		}
+		if e.event != "" && operation(e) == nil {
+			return "", fmt.Sprintf("step %d is an operator's: %s, with what only the run knew", e.n, e.call)
 		}
 		sc.acts = append(sc.acts, &act{exchange: e, id: number(e)})
 	}
 	sc.borrow()
-	return sc.text()
+	return sc.text(), ""
 }
 
 // chosen are the exchanges to be made again: of each story that a check points into, all up to there. Of a story that races, and repeats

@@ -255,6 +255,7 @@ var unseenIn = map[string]map[string]string{
 	"oauth2": {
 		"cookie-token-also-in-body":                      "the body is its place",
 		"cookie-token-also-in-body/on-refresh":           "the body is its place",
+		"login-email-not-normalized":                     "the login names no e-mail",
 		"login-json-duplicate-keys":                      "the login is a form",
 		"login-json-trailing-data":                       "the login is a form",
 		"login-malformed-body-500":                       "the login is a form",
@@ -273,6 +274,7 @@ var unseenIn = map[string]map[string]string{
 		"tx-401-without-challenge":                       "refusals are 400",
 	},
 	"renamed": {
+		"login-email-not-normalized":   "the login names no e-mail",
 		"login-unbounded-password-dos": "400 is a wrong password, and a body too long as well",
 		"tx-wrong-status/login-400":    "the profile names 400 for refusals",
 		"tx-wrong-status/refresh-400":  "the profile names 400 for refusals",

@@ -282,10 +282,13 @@ func (s *Scene) Skip(slug, why string) { s.record(slug, NotJudged, nil, "", why)
 
 // wait parks the story until d after from, on the target's clock; other stories go on meanwhile.
 func (s *Scene) wait(from time.Time, d time.Duration) {
-	s.waited(s.park(from.Add(d)))
+	err, paused := s.park(from.Add(d)), s.paused
 	if n := len(s.exchanges); n > 0 { // as long as it was: other stories' waits may have been longer
-		s.paused = max(s.paused, s.run.clock.now().Sub(s.exchanges[n-1].at))
+		paused = max(paused, s.run.clock.now().Sub(s.exchanges[n-1].at))
 	}
+	s.paused = 0 // what waited asks is no part of the story
+	s.waited(err)
+	s.paused = paused
 }
 
 // inTime stops the story when the margin that it needed was eaten by a slow machine.

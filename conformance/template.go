@@ -190,3 +190,25 @@ func (e *exchange) addQuery(q string) {
 		e.path += "?" + q
 	}
 }
+
+// takesEmail: the field of the login that the user's e-mail goes into is called so, and not user name or login.
+func (c Call) takesEmail() bool {
+	isMail := func(name string) bool { return strings.Contains(strings.ToLower(name), "mail") }
+	for name, t := range c.Query {
+		if t == "{email}" && isMail(name) {
+			return true
+		}
+	}
+	return fieldFor(c.Body, "{email}", isMail) || slices.ContainsFunc(c.First, Call.takesEmail)
+}
+
+// fieldFor reports whether a field with such a name holds the template, at any depth.
+func fieldFor(body map[string]any, template string, named func(string) bool) bool {
+	for name, t := range body {
+		inner, _ := t.(map[string]any)
+		if t == template && named(name) || fieldFor(inner, template, named) {
+			return true
+		}
+	}
+	return false
+}

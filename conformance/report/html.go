@@ -79,6 +79,7 @@ type story struct {
 	Lineage        string
 	Notes          []string
 	Rerun          string
+	Partly         bool // it lacks what the report does not know
 }
 
 type finding struct {
@@ -146,7 +147,7 @@ func newStory(r *conformance.Report, s conformance.StoryResult, l limits) story 
 	}
 	v.Drawing = draw(v.Steps, s.Verdict)
 	v.Lineage = strings.Join(family(s.Lineage, shown), "\n")
-	v.Rerun = rerun(r) + " " + s.ID
+	v.Rerun, v.Partly = rerun(r)+" "+s.ID, r.Run.Rerun == ""
 	return v
 }
 

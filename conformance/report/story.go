@@ -85,6 +85,35 @@ func knownFailures(r *conformance.Report) []group {
 	return groups
 }
 
+// expected counts the checks that have the verdict and were expected to.
+func expected(r *conformance.Report, v conformance.Verdict) int {
+	n := 0
+	for _, s := range r.Stories {
+		for _, c := range s.Checks {
+			if c.Verdict == v && c.Expected != "" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// onlyKnown: whatever the run warns of was expected.
+func onlyKnown(r *conformance.Report) bool {
+	return !slices.ContainsFunc(r.Stories, func(s conformance.StoryResult) bool {
+		return slices.ContainsFunc(s.Checks, func(c conformance.CheckResult) bool {
+			return c.Verdict > conformance.Pass && c.Level != conformance.May && c.Expected == ""
+		})
+	})
+}
+
+// allowed: all that does not hold in the story is what a target may do otherwise.
+func allowed(s conformance.StoryResult) bool {
+	return s.Verdict == conformance.Warn && !slices.ContainsFunc(s.Checks, func(c conformance.CheckResult) bool {
+		return c.Verdict > conformance.Pass && c.Level != conformance.May
+	})
+}
+
 // glyph marks a verdict for those who cannot see its colour.
 func glyph(v conformance.Verdict) string {
 	return [...]string{"–", "✓", "!", "?", "✗", "✗"}[v]
@@ -339,8 +368,11 @@ func branches(line string) []string {
 	return lines
 }
 
-// rerun is the command that repeats a story; what else the run was told (users, paths) is not in the report.
+// rerun is the command that repeats a story. Of a run that no command line began, the report knows no more than the targets.
 func rerun(r *conformance.Report) string {
+	if r.Run.Rerun != "" {
+		return r.Run.Rerun
+	}
 	line := "conformance -target " + r.Target
 	if r.Expiry != "" {
 		line += " -expiry-target " + r.Expiry

@@ -16,6 +16,7 @@ type Text struct {
 	Live    bool // W is a terminal: its last line says what is going on, and is overwritten
 	Color   bool
 	Verbose bool   // also the checks that passed
+	Scripts bool   // scripts are wanted: say why a story that failed has none
 	Rerun   string // the command line to repeat a story with, up to and including -run
 }
 
@@ -102,9 +103,17 @@ func (t Text) story(s conformance.StoryResult) {
 		t.printf("     %s %s not established, since the story ended early or its control failed\n",
 			t.paint(conformance.Inconclusive, glyph(conformance.Inconclusive)), plural(unproven, "check is", "checks are"))
 	}
-	steps := essential(s, shownSteps)
+	most := shownSteps
+	if allowed(s) {
+		most = 3
+	}
+	steps := essential(s, most)
 	t.steps(s, steps)
-	for i, l := range family(s.Lineage, steps) {
+	lineage := family(s.Lineage, steps)
+	if allowed(s) {
+		lineage = nil
+	}
+	for i, l := range lineage {
 		t.printf("     %-8s %s\n", map[bool]string{true: "lineage"}[i == 0], l)
 	}
 	if s.Verdict == conformance.Fail || s.Verdict == conformance.Warn {
@@ -113,6 +122,9 @@ func (t Text) story(s conformance.StoryResult) {
 	t.printf("     more     conformance explain %s\n", s.ID)
 	if t.Rerun != "" {
 		t.printf("     rerun    %s %s\n", t.Rerun, s.ID)
+	}
+	if t.Scripts && s.Without != "" {
+		t.printf("     no curl script: %s\n", plain(s.Without))
 	}
 	if s.Repro != "" {
 		t.printf("     curl script: %s\n", plain(s.Repro))
@@ -170,18 +182,22 @@ func (t Text) Summary(r *conformance.Report) {
 	t.outcomes(r)
 	var checks []string
 	for v := conformance.Pass; v <= conformance.Broken; v++ {
-		if n := r.Count(v); n > 0 {
+		if n := r.Count(v) - expected(r, v); n > 0 {
 			checks = append(checks, fmt.Sprintf("%d %s", n, v))
 		}
+	}
+	known := 0
+	for v := conformance.Warn; v <= conformance.Broken; v++ {
+		known += expected(r, v)
+	}
+	if known > 0 {
+		checks = append(checks, fmt.Sprintf("%d known", known))
 	}
 	if checks == nil {
 		checks = []string{"none"}
 	}
 	if r.Claims != nil {
 		t.printf("  judged by the profile's claims: %s\n", strings.Join(r.Claims, ", "))
-	}
-	if n := r.Tally().Known; n > 0 {
-		checks = append(checks, fmt.Sprintf("%d known", n))
 	}
 	t.printf("  checks: %s; not judged: %d\n", strings.Join(checks, ", "), r.Count(conformance.NotJudged))
 	t.printf("  spent: %s; suite %s, catalogue %s\n", spent(r), r.Suite, r.Catalogue)
@@ -235,6 +251,9 @@ func Sentence(r *conformance.Report) string {
 	case conformance.Pass:
 		return "conforms"
 	case conformance.Warn:
+		if onlyKnown(r) {
+			return "conforms, but for what is known"
+		}
 		return "conforms, with warnings"
 	case conformance.Fail:
 		return "does not conform"

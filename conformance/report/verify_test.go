@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"slices"
@@ -33,8 +34,13 @@ const knownList = `[{"match": "http.caching/*", "expect": "fail", "reason": "the
 func kinds(t *testing.T) map[string]*conformance.Report {
 	green, _, _, err := judge(nil, "rotation.rotates", "reuse.replay", "login.timing")
 	require.NoError(t, err)
+	o := served(t, "reuse-plain-401")
+	o.Restart, o.Run = func(context.Context) error { return nil }, []string{"operations.restart", "reuse.revokes-family"}
+	restarted, err := conformance.Run(t.Context(), o)
+	require.NoError(t, err)
 	return map[string]*conformance.Report{
-		"red": twofold(t).rep, "green": green, "empty": {Schema: 1, Catalogue: conformance.CatalogueDigest()},
+		"restarted": restarted,
+		"red":       twofold(t).rep, "green": green, "empty": {Schema: 1, Catalogue: conformance.CatalogueDigest()},
 		"known": expecting(t, knownList),
 		"stale": expecting(t, strings.Replace(knownList, "[", `[{"match": "reuse.replay", "expect": "fail", "reason": "r"}, `, 1)),
 	}
@@ -93,7 +99,8 @@ func TestTamperedReports(t *testing.T) {
 		"a check is gone, counted": {"green", func(r *conformance.Report) { s := &r.Stories[0]; s.Checks = s.Checks[1:]; r.Counts = r.Tally() }, "are without"},
 		"a story is gone":          {"red", func(r *conformance.Report) { r.Stories = r.Stories[1:] }, "counts say"},
 		"a count":                  {"red", func(r *conformance.Report) { r.Counts.Fail-- }, "counts say"},
-		"the requests":             {"red", func(r *conformance.Report) { r.Run.Requests = 3 }, "but the run made 3 requests"},
+		"the events":               {"restarted", func(r *conformance.Report) { r.Run.Requests, r.Run.Events = r.Run.Requests-1, 0 }, "but the run made"},
+		"the requests":             {"red", func(r *conformance.Report) { r.Run.Requests = 3 }, "but the run made 3 requests and had 0 events"},
 		"a level": {"red", func(r *conformance.Report) {
 			c := failedCheck(r)
 			c.Level, c.Verdict = conformance.Should, conformance.Warn

@@ -125,6 +125,10 @@ func verifyVerb(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, exitFails, fmt.Errorf("%s: %w", args[0], err))
 	}
-	_, _ = fmt.Fprintf(stdout, "%s: a whole report of %s by suite %s: %s\n", args[0], rep.Target, rep.Suite, report.Sentence(rep))
+	what := "a whole report of"
+	if rep.Stopped() {
+		what = "the report, sound as far as it goes, of a run that was stopped before its end at"
+	}
+	_, _ = fmt.Fprintf(stdout, "%s: %s %s by suite %s: %s\n", args[0], what, rep.Target, rep.Suite, report.Sentence(rep))
 	return exitConforms
 }

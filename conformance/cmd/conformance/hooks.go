@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -20,10 +21,10 @@ import (
 type hooks struct{ advance, admin, restart, outage, jwks string }
 
 func (h *hooks) flags(fs *flag.FlagSet, o *conformance.Options) {
-	fs.StringVar(&h.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE")
+	fs.StringVar(&h.advance, "advance", "", "shell `command` that moves the target's clock forward by the seconds in $SECONDS_TO_ADVANCE; or $CONFORMANCE_ADVANCE")
 	fs.StringVar(&h.admin, "admin", "", "shell `command` that changes a user at the target: $ACTION is disable, enable or passwd, of $EMAIL, to $PASSWORD; or $CONFORMANCE_ADMIN")
 	fs.StringVar(&h.restart, "restart", "", "shell `command` that restarts the target and returns when it is up again; or $CONFORMANCE_RESTART")
-	fs.StringVar(&h.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end")
+	fs.StringVar(&h.outage, "outage", "", "shell `command` that takes the target's database away when $OUTAGE is begin, and gives it back when it is end; or $CONFORMANCE_OUTAGE")
 	fs.StringVar(&h.jwks, "jwks", "", "`URL or file` of the public keys that verify access tokens, as a JSON Web Key Set or PEM, for the stories that mistake them for secrets")
 	fs.Func("logs", "`file` that the target logs to, in which no secret may stand; repeatable", func(v string) error {
 		o.Logs = append(o.Logs, v)
@@ -38,6 +39,12 @@ func (h *hooks) complete(o *conformance.Options, getenv func(string) string) (er
 	}
 	if h.restart == "" {
 		h.restart = getenv("CONFORMANCE_RESTART")
+	}
+	if h.advance == "" {
+		h.advance = getenv("CONFORMANCE_ADVANCE")
+	}
+	if h.outage == "" {
+		h.outage = getenv("CONFORMANCE_OUTAGE")
 	}
 	if h.advance != "" {
 		o.Advance = func(ctx context.Context, d time.Duration) error {
@@ -120,27 +127,52 @@ func printed(f *os.File) string {
 	return ": " + strings.Join(words, " ")
 }
 
-// hidden are the flags whose values may hold secrets, with what stands for them.
-var hidden = map[string]string{"user": "EMAIL:PASSWORD", "jwt-secret": "SECRET", "admin": "COMMAND", "restart": "COMMAND", "advance": "COMMAND", "outage": "COMMAND", "dsn": "URL"}
+// hidden are the flags whose values may hold secrets. A line that repeats the run has a variable of the shell instead, of the name that the
+// environment has for the flag.
+var hidden = map[string]string{
+	"jwt-secret": "CONFORMANCE_JWT_SECRET", "admin": "CONFORMANCE_ADMIN", "restart": "CONFORMANCE_RESTART", "advance": "CONFORMANCE_ADVANCE",
+	"outage": "CONFORMANCE_OUTAGE", "dsn": "CONFORMANCE_DSN",
+}
 
-// rerun is this command line without its -run and -report, and without secrets.
+// rerun is this command line without its -run and -report, and without secrets: passwords are those variables that a curl script takes them from.
 func rerun(args []string) string {
-	line := "conformance"
+	line, users := "conformance", 0
 	for i := 0; i < len(args); i++ {
-		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		name, value, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		left := name == "run" || name == "report" || name == "repro"
+		if (left || name == "user" || hidden[name] != "") && !joined && i+1 < len(args) {
+			i++
+			value = args[i]
+		}
 		switch {
-		case name == "run" || name == "report" || name == "repro" || hidden[name] != "":
-			if !joined {
-				i++
-			}
-			if hidden[name] != "" {
-				line += " -" + name + " " + hidden[name]
-			}
+		case left:
+		case name == "user":
+			users++
+			email, _, _ := strings.Cut(value, ":")
+			line += fmt.Sprintf(` -user %s:"$PASSWORD_%d"`, quoted(email), users)
+		case hidden[name] != "":
+			line += fmt.Sprintf(` -%s "$%s"`, name, hidden[name])
 		default:
-			line += " " + quoted(args[i])
+			line += " " + quoted(withoutPassword(args[i]))
 		}
 	}
 	return line + " -run"
+}
+
+// withoutPassword is an argument, in which no URL has a password.
+func withoutPassword(arg string) string {
+	flag, address := "", arg
+	if i := strings.Index(arg, "=http"); i >= 0 && strings.HasPrefix(arg, "-") {
+		flag, address = arg[:i+1], arg[i+1:]
+	}
+	var parts []string
+	for part := range strings.SplitSeq(address, ",") {
+		if u, err := url.Parse(part); err == nil && u.User != nil {
+			part = u.Redacted()
+		}
+		parts = append(parts, part)
+	}
+	return flag + strings.Join(parts, ",")
 }
 
 // quoted is an argument as a shell takes it.

@@ -17,11 +17,12 @@ import (
 
 func TestRerunQuotesAndHides(t *testing.T) {
 	for want, args := range map[string][]string{
-		"conformance -target http://a -target http://b -admin COMMAND -restart COMMAND -logs '/var/log/my app.log' -jwks keys.json -run": {
+		`conformance -target http://a -target http://b -admin "$CONFORMANCE_ADMIN" -restart "$CONFORMANCE_RESTART" -logs '/var/log/my app.log' -jwks keys.json -run`: {
 			"-target", "http://a", "-target=http://b", "-admin", `mysql -psecret -e "…"`, "--restart=docker restart app", "-logs", "/var/log/my app.log", "-jwks", "keys.json",
 		},
-		"conformance -advance COMMAND -outage COMMAND -dsn URL -expect '' -run": {"-advance", "date -s x", "-outage", "x y", "-dsn", "mysql://u:secret@h/d", "-expect", ""},
-		`conformance -me '/me?x='\''1'\''' -run`:                                {"-me", "/me?x='1'"},
+		`conformance -advance "$CONFORMANCE_ADVANCE" -outage "$CONFORMANCE_OUTAGE" -dsn "$CONFORMANCE_DSN" -expect '' -run`:                     {"-advance", "date -s x", "-outage", "x y", "-dsn", "mysql://u:secret@h/d", "-expect", ""},
+		`conformance -target http://u:xxxxx@a,http://b -jwks=https://u:xxxxx@c/keys -profile p.json -jwt-secret "$CONFORMANCE_JWT_SECRET" -run`: {"-target", "http://u:pw@a,http://b", "-jwks=https://u:pw@c/keys", "-profile", "p.json", "-jwt-secret", "s"},
+		`conformance -me '/me?x='\''1'\''' -run`: {"-me", "/me?x='1'"},
 	} {
 		require.Equal(t, want, strings.ReplaceAll(rerun(args), "-target=", "-target "))
 	}
@@ -52,6 +53,7 @@ func TestShell(t *testing.T) {
 func TestHookFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "out")
 	env := map[string]string{
+		"CONFORMANCE_ADVANCE": "exit 7", "CONFORMANCE_OUTAGE": "exit 8",
 		"CONFORMANCE_TARGET": "http://127.0.0.1:1 http://127.0.0.1:2",
 		"CONFORMANCE_ADMIN":  `echo "$ACTION $EMAIL $PASSWORD" >>` + file, "CONFORMANCE_RESTART": "echo restart >>" + file,
 	}
@@ -73,6 +75,8 @@ func TestHookFlags(t *testing.T) {
 	c, err = parse([]string{"-target", "http://127.0.0.1:3"}, getenv, os.Stderr)
 	require.NoError(t, err)
 	require.Empty(t, c.opts.Replicas, "a flag wins")
+	require.ErrorContains(t, c.opts.Advance(t.Context(), time.Second), "exit status 7")
+	require.ErrorContains(t, c.opts.Outage(t.Context(), true), "exit status 8")
 
 	var help strings.Builder
 	_, err = parse([]string{"-h"}, getenv, &help)

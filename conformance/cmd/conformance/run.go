@@ -52,7 +52,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*comman
 		c.reports = append(c.reports, [2]string{format, file})
 		return nil
 	})
-	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`")
+	fs.StringVar(&c.repro, "repro", "", "for each story that fails or warns write a curl script that plays it again into this `directory`; a line says why where curl cannot: a login by a command or of several requests, an answer that is hung up on, a password that only the run knew")
 	fs.StringVar(&c.expect, "expect", "", "`file` of known failures, a JSON array of {\"match\", \"expect\": \"fail\" or \"skip\", \"reason\", \"until\"}; a stale entry fails the run")
 	fs.BoolVar(&c.requireAll, "require-all", false, "exit 4 if anything was not judged")
 	fs.BoolVar(&c.verbose, "v", false, "also show the checks that passed, and what was measured; reports tell the steps of what passed")
@@ -147,7 +147,7 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 	}
 	defer closeDB()
 	text := c.text(out, getenv)
-	text.Verbose, text.Rerun = c.verbose, rerun(args)
+	text.Verbose, text.Rerun, text.Scripts = c.verbose, rerun(args), c.repro != ""
 	scripts := &scripts{dir: c.repro}
 	c.opts.Starting, c.opts.Waiting = text.Starting, text.Waiting
 	c.opts.Progress = func(s conformance.StoryResult) { text.Line(scripts.write(s)) }
@@ -155,6 +155,7 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 	if rep == nil {
 		return fail(stderr, exitCode(nil, err, false), err)
 	}
+	rep.Run.Rerun = text.Rerun
 	if err := scripts.finish(rep); err != nil {
 		return fail(stderr, exitUsage, err)
 	}
