@@ -76,16 +76,22 @@ func (r *report) soak(ctx context.Context, g *group, servers []*server, stderr i
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var faults error
+	var over time.Time
 	var happening sync.WaitGroup
 	happening.Go(func() {
 		if faults = r.faults(ctx, g, servers, stderr); faults != nil {
 			cancel()
 		}
+		over = time.Now()
 	})
 	result, err := history.Run(ctx, o)
+	ended := time.Now()
 	happening.Wait()
-	if faults != nil {
+	switch {
+	case faults != nil:
 		err = faults
+	case over.After(ended):
+		err = errors.Join(err, errors.New("the last fault outlasted the clients: give -every more"))
 	}
 	if result != nil {
 		r.take(result)

@@ -82,11 +82,13 @@ func (e mysqlEngine) explain(err error) error {
 }
 
 // definiteRollback lists the errors after which a statement had no effect and may succeed when repeated. With the exception
-// of 1205, which undoes the statement alone, they undo the transaction; we always begin anew.
+// of 1205, which undoes the statement alone, they undo the transaction; we always begin anew. 3100 alone can come after the commit
+// as well; repeating is right then too, as it is without any answer.
 var definiteRollback = []uint16{
 	1205, 1213, // lock wait timeout, deadlock
 	1180, 3101, // error during COMMIT, refused by Group Replication's certification
-	1290, 1792, 1836, // read-only: a failover under way
+	3100, 3796, 3797, 3798, 3799, // Group Replication: a member that is leaving, is no member now, or waits too long for the others
+	1290, 1792, 1836, 3032, // read-only or offline: a failover under way
 	1040, 1203, 1226, // too many connections
 	1053, 3169, 4031, // server shuts down, session was killed, connection was idle for too long
 	1317, 3024, // statement was killed, took too long

@@ -64,7 +64,8 @@ func TestMySQLSettings(t *testing.T) {
 func TestRepeatable(t *testing.T) {
 	for number, want := range map[uint16]bool{
 		1205: true, 1213: true, 1180: true, 3101: true, // lock wait, deadlock, failed commit, certification by Group Replication
-		1290: true, 1792: true, 1836: true, // read-only
+		3100: true, 3796: true, 3797: true, 3798: true, 3799: true, // a member of a group that leaves it or has left
+		1290: true, 1792: true, 1836: true, 3032: true, // read-only, offline
 		1040: true, 1203: true, 1226: true, // too many connections
 		1053: true, 3169: true, 4031: true, 1317: true, 3024: true, // shut down, killed, idle, interrupted, too slow
 		8002: true, 8022: true, 8028: true, 9007: true, // TiDB
