@@ -90,6 +90,9 @@ func (p *primary) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		p.next.CompareAndSwap(host, (host+1)%int64(len(p.connectors)))
 		errs = append(errs, fmt.Errorf("%s: %w", p.hosts[host], err))
+		if ctx.Err() != nil { // the next host has not failed, but was not asked
+			break
+		}
 	}
 	return nil, fmt.Errorf("%w: %w", errNoPrimary, errors.Join(errs...))
 }
