@@ -15,7 +15,8 @@ import (
 
 const (
 	calm          = 5 * time.Second  // before the first fault
-	freezeTime    = 20 * time.Second // longer than the others need to expel who does not answer
+	killTime      = 5 * time.Second  // until the primary is started again, as by whatever watches over it
+	freezeTime    = 25 * time.Second // longer than the others need to expel who does not answer
 	resumeTimeout = 2 * time.Minute  // until all servers write again
 	returnTimeout = 3 * time.Minute  // until all members are back
 )
@@ -122,7 +123,7 @@ func (r *report) faults(ctx context.Context, g *group, servers []*server, stderr
 		case <-time.After(time.Until(next)):
 		}
 		next = time.Now().Add(r.Settings.Every)
-		f := fault{Kind: "kill", begin: kill, end: start}
+		f := fault{Kind: "kill", begin: kill, end: start, lasts: killTime}
 		if i >= r.Settings.Kills {
 			f = fault{Kind: "freeze", begin: freeze, end: thaw, lasts: freezeTime}
 		}
@@ -157,36 +158,34 @@ func (f *fault) happen(ctx context.Context, g *group, servers []*server) error {
 	waiting, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
 	f.Resumed = make([]float64, len(servers))
+	var ended error
+	var back time.Time
 	var all sync.WaitGroup
+	all.Go(func() {
+		pause(ctx, f.lasts-time.Since(begin))
+		ended, back = f.end(ctx, old), time.Now()
+	})
 	for i, s := range servers {
-		all.Go(func() {
-			for waiting.Err() == nil && f.Resumed[i] == 0 {
-				if s.writes(waiting) {
-					f.Resumed[i] = seconds(time.Since(begin))
-				}
-				pause(waiting, 50*time.Millisecond)
-			}
-		})
+		all.Go(func() { f.Resumed[i] = awaited(waiting, begin, func() bool { return s.writes(waiting) }) })
 	}
 	all.Go(func() {
-		for waiting.Err() == nil && f.NewPrimary == "" {
-			if n := g.primaryWithout(waiting, old); n != nil {
-				f.NewPrimary, f.Elected = n.host, seconds(time.Since(begin))
+		f.Elected = awaited(waiting, begin, func() bool {
+			n := g.primaryWithout(waiting, old)
+			if n != nil {
+				f.NewPrimary = n.host
 			}
-			pause(waiting, 50*time.Millisecond)
-		}
+			return n != nil
+		})
 	})
 	all.Wait()
-	if slices.Min(f.Resumed) == 0 || f.NewPrimary == "" {
-		return errors.Join(fmt.Errorf("within %s not all servers wrote again: %v", resumeTimeout, f.Resumed), f.end(ctx, old))
+	if ended != nil {
+		return ended
 	}
-	pause(ctx, f.lasts-time.Since(begin))
-	if err := f.end(ctx, old); err != nil {
-		return err
+	if slices.Min(f.Resumed) == 0 || f.NewPrimary == "" {
+		return fmt.Errorf("within %s not all servers wrote again: %v", resumeTimeout, f.Resumed)
 	}
 	returning, cancel := context.WithTimeout(ctx, returnTimeout)
 	defer cancel()
-	back := time.Now()
 	for !g.whole(returning) {
 		if returning.Err() != nil {
 			return fmt.Errorf("%s did not come back within %s", old.host, returnTimeout)
@@ -195,6 +194,17 @@ func (f *fault) happen(ctx context.Context, g *group, servers []*server) error {
 	}
 	f.Whole = seconds(time.Since(back))
 	return nil
+}
+
+// awaited returns how many seconds after begin something came about, 0 if it did not.
+func awaited(ctx context.Context, begin time.Time, done func() bool) float64 {
+	for ctx.Err() == nil {
+		if done() {
+			return seconds(time.Since(begin))
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return 0
 }
 
 func pause(ctx context.Context, d time.Duration) {
