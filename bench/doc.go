@@ -36,8 +36,9 @@ func (r *report) document(out io.Writer) {
 How near the server comes to what its database and its password hash allow, measured by [%[1]s](../bench). Every number here is of the
 run in [%[2]s](results/bench.json).
 
-**Machine.** %[3]s, %[4]s/%[5]s, %[6]d cores that load generator, server and database share, GOMAXPROCS %[7]d, %[8]s. The machine was shared
-with other programs, of which none that is known to load it ran meanwhile. A rate is worth nothing elsewhere; a ratio is worth more.
+**Machine.** %[3]s, %[4]s/%[5]s, %[6]d cores that load generator, server and database share, GOMAXPROCS %[7]d, %[8]s. No other
+measurement ran meanwhile, but other programs share the machine; how much they took shows only in the distance from the lowest to the
+highest. So a rate is worth nothing elsewhere, and a ratio is worth more.
 
 **Database.** MySQL %[9]s, innodb_flush_log_at_trx_commit %[10]d, sync_binlog %[11]d, binary log %[12]s: each rotation is on the disk before it
 is acknowledged. Otherwise as the image has it.
