@@ -101,7 +101,7 @@ func (g *group) secrets() []string {
 
 func (g *group) startNode(ctx context.Context, dir string, id int) (*node, error) {
 	n := &node{host: "db" + strconv.Itoa(id), container: g.name + "-db" + strconv.Itoa(id)}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

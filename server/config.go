@@ -59,7 +59,7 @@ func settings() []setting {
 		{name: "ADDR", help: "where to listen (default 127.0.0.1:8080 in dev, :8080 otherwise; port 0 picks a free one)"},
 		{name: "ENV", def: "dev", help: "dev, or any other name, which then means production: Secure cookies, JSON logs"},
 		{name: "APP_NAME", def: "jwt-toy", help: "the realm that a 401 names"},
-		{name: "DATABASE_URL", secret: true, help: "mysql+pymysql://user:password@host:3306/db, mysql://… or sqlite:///path (default an embedded SQLite file)"},
+		{name: "DATABASE_URL", secret: true, help: "mysql+pymysql://user:password@host:3306/db, several hosts for a MySQL group, mysql://… or sqlite:///path (default an embedded SQLite file)"},
 		{name: "JWT_SECRET_KEY", secret: true, help: "signs the tokens; at least 32, 48, 64 bytes for HS256, HS384, HS512. Make one: " + makeKey},
 		{name: "JWT_SECRET_KEY_PREVIOUS", secret: true, help: "still accepted, never used to sign: for changing the key without ending sessions"},
 		{name: "JWT_ALGORITHM", def: "HS256", help: "HS256, HS384 or HS512; to change it ends every session"},
