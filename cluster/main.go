@@ -75,10 +75,10 @@ Examples:
   go run ./cluster -kills 10 -freezes 2 -json docs/results/cluster.json
 
 Flags:
-  -kills N      how often the primary is killed (SIGKILL), and started again 5 seconds later (default 2)
+  -kills N      how often the primary is killed (SIGKILL), and started again when another has taken over (default 2)
   -freezes N    how often, after that, it is frozen for 25 seconds: it answers nobody, and comes back not knowing (default 0)
-  -every D      from one fault to the next, in which everything must have come back (default 45s)
-  -clients N    how many clients there are (default 32)
+  -every D      from one fault to the next, in which everything must have come back (default 1m0s)
+  -clients N    how many clients there are (default 16)
   -logins N     logins per second (default 10), of bcrypt cost 4, which is for tests alone
   -json FILE    write the outcome there too
   -doc FILE     try nothing: write what docs/cluster.md says of the run that -json wrote there
@@ -93,8 +93,8 @@ func parseFlags(args []string) (settings, error) {
 	fs.SetOutput(io.Discard) // help and errors are written here, in the words of this program
 	fs.IntVar(&s.Kills, "kills", 2, "")
 	fs.IntVar(&s.Freezes, "freezes", 0, "")
-	fs.DurationVar(&s.Every, "every", 45*time.Second, "")
-	fs.IntVar(&s.Clients, "clients", 32, "")
+	fs.DurationVar(&s.Every, "every", time.Minute, "")
+	fs.IntVar(&s.Clients, "clients", 16, "")
 	fs.Float64Var(&s.LoginRate, "logins", 10, "")
 	fs.StringVar(&s.jsonFile, "json", "", "")
 	fs.StringVar(&s.docFrom, "doc", "", "")

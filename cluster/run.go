@@ -15,7 +15,6 @@ import (
 
 const (
 	calm          = 5 * time.Second  // before the first fault
-	killTime      = 5 * time.Second  // until the primary is started again, as by whatever watches over it
 	freezeTime    = 25 * time.Second // longer than the others need to expel who does not answer
 	resumeTimeout = 2 * time.Minute  // until all servers write again
 	returnTimeout = 3 * time.Minute  // until all members are back
@@ -123,7 +122,7 @@ func (r *report) faults(ctx context.Context, g *group, servers []*server, stderr
 		case <-time.After(time.Until(next)):
 		}
 		next = time.Now().Add(r.Settings.Every)
-		f := fault{Kind: "kill", begin: kill, end: start, lasts: killTime}
+		f := fault{Kind: "kill", begin: kill, end: start}
 		if i >= r.Settings.Kills {
 			f = fault{Kind: "freeze", begin: freeze, end: thaw, lasts: freezeTime}
 		}
@@ -158,13 +157,7 @@ func (f *fault) happen(ctx context.Context, g *group, servers []*server) error {
 	waiting, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
 	f.Resumed = make([]float64, len(servers))
-	var ended error
-	var back time.Time
 	var all sync.WaitGroup
-	all.Go(func() {
-		pause(ctx, f.lasts-time.Since(begin))
-		ended, back = f.end(ctx, old), time.Now()
-	})
 	for i, s := range servers {
 		all.Go(func() { f.Resumed[i] = awaited(waiting, begin, func() bool { return s.writes(waiting) }) })
 	}
@@ -178,12 +171,14 @@ func (f *fault) happen(ctx context.Context, g *group, servers []*server) error {
 		})
 	})
 	all.Wait()
-	if ended != nil {
-		return ended
-	}
 	if slices.Min(f.Resumed) == 0 || f.NewPrimary == "" {
 		return fmt.Errorf("within %s not all servers wrote again: %v", resumeTimeout, f.Resumed)
 	}
+	pause(ctx, f.lasts-time.Since(begin))
+	if err := f.end(ctx, old); err != nil {
+		return err
+	}
+	back := time.Now()
 	returning, cancel := context.WithTimeout(ctx, returnTimeout)
 	defer cancel()
 	for !g.whole(returning) {
