@@ -24,7 +24,7 @@ torture: ## what the server does when its database is in trouble or it is killed
 
 KILLS := 2
 FREEZES := 0
-cluster-test: ## three servers on a MySQL group of three whose primary is killed; KILLS=10 FREEZES=2 for longer
+cluster-test: ## three servers on a MySQL group of three whose primary is killed; KILLS=10 FREEZES=1 for longer
 	go run ./cluster -kills $(KILLS) -freezes $(FREEZES)
 
 bench: ## rotations and logins per second beside their floors, on a real MySQL

@@ -48,7 +48,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"-fast"}, "-fast"},
 		{[]string{"-kills", "0"}, "not 1 to 1000 together"},
 		{[]string{"-kills", "-1", "-freezes", "2"}, "not 1 to 1000 together"},
-		{[]string{"-every", "1s"}, "-every is 1s, not 30s to 1h"},
+		{[]string{"-calm", "-1s"}, "-calm is -1s, not 0s to 1h"},
 	} {
 		var stdout, stderr bytes.Buffer
 		require.Equal(t, 2, run(t.Context(), c.args, &stdout, &stderr), c.args)

@@ -64,7 +64,7 @@ func try(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 func (r *report) soak(ctx context.Context, g *group, servers []*server, stderr io.Writer) error {
 	s := r.Settings
 	o := history.Options{
-		Clients: s.Clients, LoginRate: s.LoginRate, Duration: calm + time.Duration(s.Kills+s.Freezes)*s.Every,
+		Clients: s.Clients, LoginRate: s.LoginRate, Duration: calm + time.Duration(s.Kills+s.Freezes)*(resumeTimeout+returnTimeout+s.Calm),
 		Progress: func(p history.Progress) { fmt.Fprintln(stderr, p) },
 	}
 	o.Target.RequestTimeout = requestTimeout
@@ -75,23 +75,21 @@ func (r *report) soak(ctx context.Context, g *group, servers []*server, stderr i
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	until, over := context.WithCancel(ctx)
+	defer over()
+	o.Until = until
 	var faults error
-	var over time.Time
 	var happening sync.WaitGroup
 	happening.Go(func() {
 		if faults = r.faults(ctx, g, servers, stderr); faults != nil {
 			cancel()
 		}
-		over = time.Now()
+		over()
 	})
 	result, err := history.Run(ctx, o)
-	ended := time.Now()
 	happening.Wait()
-	switch {
-	case faults != nil:
+	if faults != nil {
 		err = faults
-	case over.After(ended):
-		err = errors.Join(err, errors.New("the last fault outlasted the clients: give -every more"))
 	}
 	if result != nil {
 		r.take(result)
@@ -114,14 +112,8 @@ func (r *report) soak(ctx context.Context, g *group, servers []*server, stderr i
 
 // faults lets one fault happen after another.
 func (r *report) faults(ctx context.Context, g *group, servers []*server, stderr io.Writer) error {
-	next := time.Now().Add(calm)
+	pause(ctx, calm)
 	for i := range r.Settings.Kills + r.Settings.Freezes {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Until(next)):
-		}
-		next = time.Now().Add(r.Settings.Every)
 		f := fault{Kind: "kill", begin: kill, end: start}
 		if i >= r.Settings.Kills {
 			f = fault{Kind: "freeze", begin: freeze, end: thaw, lasts: freezeTime}
@@ -132,8 +124,9 @@ func (r *report) faults(ctx context.Context, g *group, servers []*server, stderr
 		r.Faults = append(r.Faults, f)
 		fmt.Fprintf(stderr, "%s of %s: %s is the primary after %.1f s, all servers write again after %.1f s, all members were back after %.1f s\n",
 			f.Kind, f.Member, f.NewPrimary, f.Elected, slices.Max(f.Resumed), f.Whole)
+		pause(ctx, r.Settings.Calm)
 	}
-	return nil
+	return ctx.Err()
 }
 
 func kill(ctx context.Context, n *node) error {

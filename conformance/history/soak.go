@@ -27,11 +27,12 @@ import (
 type Options struct {
 	Target conformance.Options // where it is, its replicas, users and profile, and the guards
 
-	Clients   int           // 0: 16
-	Duration  time.Duration // 0: 30 s
-	LoginRate float64       // logins per second, since they cost password hashes; 0: 2
-	FailFast  bool          // end when the first session is impossible
-	Gentle    bool          // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
+	Clients   int             // 0: 16
+	Duration  time.Duration   // 0: 30 s
+	Until     context.Context // ends the soak sooner, with its last sessions closed as at its end; nil: nothing does
+	LoginRate float64         // logins per second, since they cost password hashes; 0: 2
+	FailFast  bool            // end when the first session is impossible
+	Gentle    bool            // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
 	Progress  func(Progress)
 	_         struct{}
 }
@@ -82,6 +83,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	working, stopWorking := context.WithTimeout(ctx, o.Duration)
 	defer stopWorking()
+	if o.Until != nil {
+		defer context.AfterFunc(o.Until, stopWorking)()
+	}
 	if o.FailFast {
 		s.impossible = stopWorking
 	}

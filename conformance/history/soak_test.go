@@ -61,6 +61,21 @@ func requireVerdict(t *testing.T, want history.Verdict, r *history.Result, text 
 	require.Equal(t, want, v, text)
 }
 
+// A soak ends sooner when it is told to, and closes its sessions: none is left unanswered.
+func TestUntil(t *testing.T) {
+	o := options(serve(t, faulty.Options{}, nil), conformance.Policy{})
+	until, over := context.WithTimeout(t.Context(), time.Second)
+	defer over()
+	o.Duration, o.Until = time.Hour, until
+	r, text := soak(t, o)
+	requireVerdict(t, history.Linearizable, r, text)
+	require.False(t, r.Interrupted)
+	require.Less(t, r.Took, time.Minute)
+	for _, c := range r.Calls {
+		require.Zero(t, c.Outcomes[conformance.Undecided], text)
+	}
+}
+
 // Every dialect is sound when it is claimed.
 func TestHealthy(t *testing.T) {
 	for name, c := range map[string]struct {
