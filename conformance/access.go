@@ -282,7 +282,7 @@ func (s *Scene) deniedMe(slug string, e *exchange) {
 	if !s.Refused(slug, e) {
 		return
 	}
-	s.Check("status-401", e, e.named, "401, or what the profile names", "")
+	s.Check("status-401", e, e.named, asNamed, s.refusalGot(e))
 	if s.target.profile.Me.Bearer {
 		s.Check("challenge", e, e.status != http.StatusUnauthorized || hasChallenge(e), "WWW-Authenticate: Bearer …", e.answer.Get("WWW-Authenticate"))
 	}

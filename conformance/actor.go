@@ -94,7 +94,6 @@ func (a *Actor) Refresh() *exchange { return a.RefreshWith(a.refresh, "") }
 
 // RefreshWith presents a known token.
 func (a *Actor) RefreshWith(t *token, note string) *exchange {
-	t.replay = t.replay || t.spent
 	e := a.call("refresh", note)
 	e.presented, e.genuine = t, true
 	return a.send(a.present(e, t.value))

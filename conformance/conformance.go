@@ -46,6 +46,8 @@ type Options struct {
 
 	NoRefresh bool // the target has no refresh yet, see the stages of the course: a login stands in for one wherever it is not what is judged
 
+	Building bool // the target is being built: a call that is not there fails its stories, and does not end the run
+
 	Slow       bool        // also the stories that cost the target many password checks
 	Steps      bool        // the report tells the steps of stories that passed, too
 	RaceRounds int         // 0: 8

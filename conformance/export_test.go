@@ -30,3 +30,6 @@ func Play(ctx context.Context, o Options, stories ...Scenario) (*Report, error) 
 	r.play(ctx, t, t, stories)
 	return r.report(t, t, time.Now()), nil
 }
+
+// Advice is the advice of single checks.
+func Advice() map[string][2]string { return advice() }

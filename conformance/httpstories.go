@@ -53,7 +53,7 @@ func httpAnswers() Scenario {
 				s.Check("challenge", e, e.answer.Get("WWW-Authenticate") != "", "WWW-Authenticate", "none")
 			}
 			if e.call == "refresh" && e.method == s.target.profile.Refresh.Method && !e.odd && (s.target.profile.inCookie() || !e.bare) && !e.accepted() && e.refused() {
-				s.Check("status-401", e, e.named || e.bare && slices.Contains(s.target.profile.Refresh.Missing, e.status), "401, or what the profile names", "")
+				s.Check("status-401", e, e.named || e.bare && slices.Contains(s.target.profile.Refresh.Missing, e.status), asNamed, s.refusalGot(e))
 			}
 			if e.clientError() {
 				s.Check("no-tokens", e, e.refresh == nil && e.access == nil, "no token", "")
@@ -102,7 +102,7 @@ func httpSecrecy() Scenario {
 			}
 			s.Check("not-in-body", e, body || e.status >= 400 || e.refused(), "in its place only", "elsewhere in the body")
 			s.Check("not-in-header", e, headers, "in its place only", "in another header")
-			s.Check("not-readable", e, cookies, "in "+s.target.cookieName+" only", "in another cookie")
+			s.Check("not-readable", e, cookies, "in its place only", "in another cookie")
 			if e.status < 400 && !e.refused() {
 				return
 			}

@@ -91,7 +91,7 @@ func loginWrongPassword() Scenario {
 			if wrong.named {
 				first = unknown
 			}
-			s.Check("status-401", first, wrong.named && unknown.named, "401, or what the profile names", wrong.got()+" and "+unknown.got())
+			s.Check("status-401", first, wrong.named && unknown.named, asNamed, s.refusalGot(wrong)+" and "+s.refusalGot(unknown))
 			s.Check("same-status", unknown, wrong.status == unknown.status, wrong.got(), unknown.got())
 			s.Check("same-body", unknown, sameAnswer(wrong, unknown), "the body of the wrong password's refusal", "another body")
 			s.Check("same-headers", unknown, headerNames(wrong) == headerNames(unknown), headerNames(wrong), headerNames(unknown))

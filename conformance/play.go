@@ -122,6 +122,9 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 		return ""
 	case sc.Needs&NeedAbsolute != 0 && r.opts.SessionMaxTTL+r.opts.Leeway > r.opts.MaxWait,
 		timed && 2*refresh+r.opts.Leeway > r.opts.MaxWait:
+		if r.opts.ExpiryTarget != "" {
+			return fmt.Sprintf("needs tokens that expire within -max-wait %v, and at the -expiry-target a refresh token lives %v and an access token %v: shorten those, or raise -max-wait", r.opts.MaxWait, refresh, access)
+		}
 		return fmt.Sprintf("needs tokens that expire within -max-wait %v: give a second instance with short lifetimes as -expiry-target (the reference server: ACCESS_TOKEN_TTL=2s REFRESH_TOKEN_TTL=6s SESSION_MAX_TTL=15s)", r.opts.MaxWait)
 	}
 	return ""
@@ -130,7 +133,7 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 func (s *Scene) skip(why string) {
 	s.skipped, s.reason = true, why
 	for _, c := range s.scenario.Checks {
-		s.results = append(s.results, &CheckResult{ID: s.scenario.ID + "/" + c.Slug, Text: c.Text, Level: s.scenario.level(c), Verdict: NotJudged})
+		s.results = append(s.results, &CheckResult{ID: s.scenario.ID + "/" + c.Slug, Text: s.say(c.Text), Level: s.scenario.level(c), Verdict: NotJudged})
 	}
 }
 

@@ -52,9 +52,9 @@ func (r *run) open(ctx context.Context, base string, replicas ...string) (*targe
 	}
 	if problem == "" {
 		t.first = e
-		if a.refresh != nil {
-			a.Keep()
-		}
+		problem = r.paths(a)
+	}
+	if problem == "" {
 		return t, r.meet(ctx, t)
 	}
 	return nil, r.unavailable(ctx, base, problem)
@@ -104,7 +104,7 @@ func (t *target) learn(e *exchange) (problem string) {
 	case e.named || e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return fmt.Sprintf("%s %s refused %s with %d; do the accounts exist there? (the reference server makes them with seed-user; others are named with -user email:password)", e.method, e.path, t.users[0].Email, e.status)
 	case !login.succeeds(e):
-		return fmt.Sprintf("%s %s answered %s, so nobody can log in and nothing can be judged; -login, -refresh and -logout name other paths, -profile another shape", e.method, e.path, e.got())
+		return fmt.Sprintf("%s %s answered %s, so nobody can log in and nothing can be judged; %s", e.method, e.path, e.got(), unfit(e.status))
 	case !e.ok:
 		return fmt.Sprintf("%s, but %s is not %q, which the profile calls a success", where, a.SuccessAt, a.SuccessIs)
 	case e.access == nil:
@@ -131,6 +131,54 @@ func (t *target) learn(e *exchange) (problem string) {
 	}
 	t.accessLife = accessLife(e)
 	return ""
+}
+
+// unfit says what to look at when a login gets such a status.
+func unfit(status int) string {
+	switch {
+	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
+		return "is that the path and the method? -login, -refresh and -logout name other paths, login.method in a -profile another method"
+	case status == http.StatusTooManyRequests:
+		return "is there a limit from before? Wait, or lift it while the suite runs"
+	case status >= http.StatusInternalServerError:
+		return "that is an error of the server's own, which its log should show: is its database there, and migrated?"
+	case status >= http.StatusBadRequest:
+		return "does its login want other members, or a form? It was sent {\"email\": …, \"password\": …}, or what the -profile says: login.body and login.encoding there; login.refused if that is how it refuses a password"
+	}
+	return "-profile names another shape: login.ok there the statuses of a success"
+}
+
+// paths refreshes the session of the preflight's login and opens the protected endpoint with it: where either answers that there is nothing, hundreds of
+// checks would say no more. Whatever else is wrong, a story says.
+func (r *run) paths(a *Actor) (problem string) {
+	if a.refresh == nil {
+		return ""
+	}
+	if r.opts.Building {
+		a.Keep()
+		return ""
+	}
+	stopped := orStopped(func() error {
+		calls := []func() *exchange{a.Refresh}
+		if a.scene.target.profile.hasMe() {
+			calls = append(calls, func() *exchange { return a.Me(a.access.value, "") })
+		}
+		for i, call := range calls {
+			e := call()
+			if e.nowhere() {
+				problem = "the login works, but " + e.askPath()
+				return nil
+			}
+			if i == 0 && e.rotated() {
+				a.Keep()
+			}
+		}
+		return nil
+	})
+	if stopped != nil {
+		return stopped.Error()
+	}
+	return problem
 }
 
 // accessLife is what the answer states, or else the token's own exp; 0: unknown.

@@ -225,9 +225,9 @@ func (s *Scene) result() StoryResult {
 	names := aliases{}
 	show := func(text string) string { return names.apply(s.run.secrets.redact(text)) }
 	res := StoryResult{
-		ID: sc.ID, Title: sc.Title, Level: sc.Level, Stage: sc.Stage, Verdict: s.verdict, Why: sc.Why, Hint: sc.Hint,
-		Seconds: s.took().Seconds(),
+		ID: sc.ID, Title: s.say(sc.Title), Level: sc.Level, Stage: sc.Stage, Verdict: s.verdict, Seconds: s.took().Seconds(),
 	}
+	res.Why, res.Hint = s.advised()
 	for _, ref := range sc.Refs {
 		res.Refs = append(res.Refs, ref.String())
 	}
@@ -245,7 +245,7 @@ func (s *Scene) result() StoryResult {
 	}
 	for _, c := range s.results {
 		shown := *c
-		shown.Got, shown.Want = show(c.Got), show(c.Want)
+		shown.Got, shown.Want = show(c.Got), show(s.say(c.Want))
 		res.Checks = append(res.Checks, shown)
 	}
 	for _, n := range s.notes {
@@ -270,7 +270,7 @@ func (s *Scene) steps(show func(string) string) []Step {
 	var steps []Step
 	for _, e := range all {
 		st := Step{
-			N: e.n, Who: e.who, Did: show(e.did()), Got: show(e.got()), Mark: show(s.mark(e)),
+			N: e.n, Who: e.who, Did: show(e.did()), Got: show(e.got()), Mark: show(s.say(s.mark(e))),
 			Request: show(e.requestText()), Answer: show(e.answerText()), Took: float64(e.took.Microseconds()) / 1000,
 		}
 		if e.story != s.scenario.ID {

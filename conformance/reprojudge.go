@@ -89,7 +89,7 @@ func (sc *script) byWords(w *want) {
 	p := e.target.profile
 	cookie := e.target.cookieName
 	switch w.Want {
-	case "401, or what the profile names":
+	case asNamed:
 		w.alone("as_named", missing(e)...)
 	case "Path=" + p.folder():
 		w.alone("attribute", "path=/[^;]+")

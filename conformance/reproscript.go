@@ -31,9 +31,9 @@ func (sc *script) head() string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	s := sc.scene
-	p("#!/usr/bin/env bash\n# %s: %s\n#\n", s.scenario.ID, s.scenario.Title)
+	p("#!/usr/bin/env bash\n# %s: %s\n#\n", s.scenario.ID, s.say(s.scenario.Title))
 	for _, w := range sc.wants {
-		p("#   %s %s: %s\n#     wanted %s; the suite got %s at step %d\n", w.Level, w.slug, w.Text, comment(sc.show(w.Want)), comment(sc.show(w.Got)), w.at.n)
+		p("#   %s %s: %s\n#     wanted %s; the suite got %s at step %d\n", w.Level, w.slug, w.Text, comment(sc.show(s.say(w.Want))), comment(sc.show(w.Got)), w.at.n)
 	}
 	p("#\n# Plays the story again with curl, as the conformance suite %s played it, and judges again what failed then.\n", Version())
 	p("# Exit 1: the bug shows. 0: it does not. 2: cannot tell, and why.\n#\n")

@@ -257,7 +257,7 @@ func (sc *script) want(w *want) string {
 			ids = append(ids, id)
 		}
 	}
-	words := []string{"want", w.slug, quoteShell(comment(sc.show(w.Want))), quoteShell(strings.Join(ids, " "))}
+	words := []string{"want", w.slug, quoteShell(comment(sc.show(sc.scene.say(w.Want)))), quoteShell(strings.Join(ids, " "))}
 	for _, word := range w.judge {
 		if !strings.HasPrefix(word, `"$`) {
 			word = quoteShell(word)

@@ -21,10 +21,25 @@ func reuseReplay() Scenario {
 			s.Check("no-cookie", e, !s.brought(e), "no Set-Cookie with a value", "")
 			s.Refused("again", s.Attacker.RefreshWith(old, "once more"))
 			if e.accepted() {
-				s.explain("refused", graces[s.graceOf(v, e)]+"; if that is meant, the profile must claim it: policy.rotation")
+				s.explain("refused", s.forgiven(v, e))
 			}
 			s.Control()
 		},
+	}
+}
+
+// forgiven says what became of a spent token that was accepted, and what a profile can claim of that.
+func (s *Scene) forgiven(v *Actor, answer *exchange) string {
+	if s.policy().forgives() {
+		return "the grandparent of the live token was accepted; the grace that the profile claims is for the direct parent, and no profile can claim more"
+	}
+	switch grace := s.graceOf(v, answer); grace {
+	case "same", "displacing":
+		return graces[grace] + "; if that is meant, the profile must claim it: policy.rotation"
+	case "sibling":
+		return graces[grace] + "; policy.rotation can claim a grace, but no profile two live tokens of one family (reuse.one-leaf)"
+	default:
+		return graces[grace]
 	}
 }
 
@@ -301,7 +316,7 @@ func familyState() Scenario {
 			{Slug: "subject", Text: "after three rotations the access token names the same user"},
 			{Slug: "family", Text: "a refresh token that names its family names the same one"},
 			{Slug: "end", Text: "a refresh token that states an absolute end never moves it", Seen: "where a refresh token is a JWT that states its session's end"},
-			{Slug: "first-token-ends-it", Text: "the very first token, presented again, still ends the session"},
+			{Slug: "first-token-ends-it", Text: "the token that they began with, presented again, still ends the session"},
 		},
 		Run: func(s *Scene) {
 			v := s.Victim.SignIn()
@@ -320,7 +335,7 @@ func familyState() Scenario {
 				s.inherited("family", ra, rb, "family", "family_id", "fid", "fam", "sid", "session_id")
 				s.inherited("end", ra, rb, "absolute_exp", "abs_exp", "abs", "aexp", "session_exp", "max_exp")
 			}
-			s.Attacker.RefreshWith(first, "the very first one")
+			s.Attacker.RefreshWith(first, "from before the three rotations")
 			s.Ended("first-token-ends-it", v.Refresh())
 			s.Control()
 		},

@@ -50,7 +50,9 @@ type Check struct {
 	Slug  string
 	Text  string // what must hold
 	Level Level  // empty: the story's
-	Seen  string `json:"-"` // when there is something to judge it by, where a healthy target may give nothing
+	Why   string `json:",omitempty"` // what it means when this does not hold; empty: the story's
+	Hint  string `json:",omitempty"` // what to try then; empty: the story's
+	Seen  string `json:"-"`          // when there is something to judge it by, where a healthy target may give nothing
 }
 
 // Ref is a source of a requirement. Strength says honestly how it binds: "required by", "recommended by" or "motivated by".
@@ -90,7 +92,7 @@ const (
 
 // Scenarios returns the catalogue in teaching order.
 func Scenarios() []Scenario {
-	return []Scenario{
+	return advised([]Scenario{
 		loginSuccess(), loginWrongPassword(), loginOddPasswords(), loginMalformed(), loginContentType(), loginIndependent(), loginKeepsSessions(), loginTiming(), loginExact(), loginBesides(),
 		accessClaims(), accessLifetime(), accessWeakSecret(), accessRequired(), accessOnlyToken(), accessForged(), accessWrongKind(), accessSigned(), accessConfusion(),
 		rotationRotates(), rotationChain(), rotationCredential(), rotationAccessToken(), rotationCookieOnly(), rotationExactBytes(), rotationDuplicates(), rotationUnpredictable(),
@@ -107,7 +109,7 @@ func Scenarios() []Scenario {
 		storageTokens(), storagePasswords(),
 		adminDisable(), adminPassword(), adminUnderWay(), adminTiming(),
 		operationsRestart(), operationsReplicas(), operationsLimit(), operationsLogs(),
-	}
+	})
 }
 
 // CatalogueDigest identifies the catalogue: the first 12 hex digits of a hash over every story's and check's ID and level.

@@ -73,6 +73,9 @@ func (s *Scene) prepare(e *exchange) {
 	if s.paused > 0 { // never while several exchanges are prepared at once, as the first of the story took it
 		e.paused, s.paused = s.paused, 0
 	}
+	if t := e.presented; t != nil && e.call == "refresh" {
+		t.replay = t.replay || t.spent
+	}
 	if e.header == nil {
 		e.header = http.Header{}
 	}
@@ -150,7 +153,7 @@ func (s *Scene) record(slug string, v Verdict, e *exchange, want, got string) bo
 	if v == Fail {
 		v = s.scenario.level(c).violated()
 	}
-	r := &CheckResult{ID: s.scenario.ID + "/" + slug, Text: c.Text, Level: s.scenario.level(c), Verdict: v, Want: want, Got: got}
+	r := &CheckResult{ID: s.scenario.ID + "/" + slug, Text: s.say(c.Text), Level: s.scenario.level(c), Verdict: v, Want: want, Got: got}
 	if e != nil {
 		r.Step = e.n
 		if got == "" {
@@ -314,7 +317,7 @@ func (s *Scene) finish() {
 		if slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.ID == id }) {
 			continue
 		}
-		r := &CheckResult{ID: id, Text: c.Text, Level: s.scenario.level(c), Verdict: Inconclusive, Got: "not reached"}
+		r := &CheckResult{ID: id, Text: s.say(c.Text), Level: s.scenario.level(c), Verdict: Inconclusive, Got: "not reached"}
 		failed := slices.ContainsFunc(s.results, func(r *CheckResult) bool { return r.Verdict == Fail })
 		if s.verdict < Inconclusive && (!failed || s.scenario.Observe != nil) { // a warning ends no story, and nothing an observer
 			r.Verdict, r.Got = NotJudged, "nothing to judge it by"

@@ -237,6 +237,9 @@ func branch(t *token, children map[*token][]*token) string {
 	parts := make([]string, len(kids))
 	for i, k := range kids {
 		parts[i] = branch(k, children)
+		if strings.Contains(parts[i], "┬") {
+			parts[i] = "(" + parts[i] + ")" // so that it is clear where each branch belongs
+		}
 	}
 	return short(t) + " ─┬ " + strings.Join(parts, "  └ ")
 }

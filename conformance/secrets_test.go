@@ -54,6 +54,8 @@ func TestLineage(t *testing.T) {
 	twin, _ := s.rotation(r0, "refresh-one-b", "")
 	r0.replay = true
 	require.Equal(t, []string{"#1: R0 ─┬ R1 ─ R2  └ R1′   presented again: R0"}, lineage([]*token{r0, r1, r2, twin}))
+	twin2, _ := s.rotation(r1, "refresh-two-b", "")
+	require.Equal(t, []string{"#1: R0 ─┬ (R1 ─┬ R2  └ R2′)  └ R1′   presented again: R0"}, lineage([]*token{r0, r1, r2, twin2, twin}))
 	require.Equal(t, []string{"#1: R1 ─ R2"}, lineage([]*token{r1, r2}), "a session that an earlier story began")
 }
 

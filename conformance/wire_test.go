@@ -40,7 +40,7 @@ func TestPreflightSaysWhatIsWrong(t *testing.T) {
 		`{"login": {"command": "echo hello"}}`:                                                                                  "it printed neither a JSON object in the shape of the login's answer nor an answer as curl -i prints it",
 		`{"login": {"command": "printf 'HTTP/1.1 302 Found\\r\\nLocation: /x\\r\\n\\r\\nHTTP/2 401\\r\\nx: y\\r\\n\\r\\n{}'"}}`: "RUN login.command refused alice@example.com with 401",
 		`{"login": {"command": "echo {}"}}`:                                                                                     "login.command printed an answer without a string at /access_token of a JSON body",
-		`{"login": {"command": "echo '{\"access_token\":\"a.b.c\"}'"}}`:                                                         "login.command printed an answer set no cookie",
+		`{"login": {"command": "echo '{\"access_token\":\"a.b.c\"}'"}}`:                                                         "login.command printed an answer and set no cookie",
 		`{"login": {"command": "sleep 60 & sleep 60"}}`:                                                                         "login.command: it took longer than 200ms",
 		`{"login": {"first": [{"path": "/nope"}]}}`:                                                                             "GET /nope answered 404: ",
 		`{"login": {"first": [{"path": "/healthz", "words": {"csrf": {"from": "/csrf"}}}]}}`:                                    "GET /healthz answered 200 without {csrf}, which the profile reads from /csrf",

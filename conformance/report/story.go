@@ -347,25 +347,62 @@ func family(lineage []string, steps []conformance.Step) []string {
 	return lines
 }
 
-// branches breaks a line at its forks, if one fork is all there is: then it is clear where each branch belongs.
+// branches breaks a line at its forks.
 func branches(line string) []string {
-	if strings.Count(line, "┬") != 1 {
-		return []string{line}
-	}
-	indent := strings.Repeat(" ", width(line[:strings.Index(line, "┬")]))
-	line, again, _ := strings.Cut(line, "   presented again")
-	lines := strings.Split(line, "  └ ")
-	for i := 1; i < len(lines); i++ {
-		fork := "├ "
-		if i == len(lines)-1 {
-			fork = "└ "
-		}
-		lines[i] = indent + fork + lines[i]
-	}
-	if again != "" {
+	line, again, replayed := strings.Cut(line, "   presented again")
+	lines := forks(line)
+	switch {
+	case !replayed:
+	case len(lines) == 1:
+		lines[0] += "   presented again" + again
+	default:
 		lines = append(lines, "   presented again"+again)
 	}
 	return lines
+}
+
+// forks draws each branch of a fork on a line of its own; one that forks itself stands in parentheses.
+func forks(line string) []string {
+	stem, rest, forked := strings.Cut(line, "┬ ")
+	if !forked {
+		return []string{line}
+	}
+	indent, kids := strings.Repeat(" ", width(stem)), split(rest)
+	var lines []string
+	for i, kid := range kids {
+		fork, below := indent+"├ ", indent+"│ "
+		if i == len(kids)-1 {
+			fork, below = indent+"└ ", indent+"  "
+		}
+		if i == 0 {
+			fork = stem + "┬ "
+		}
+		if strings.HasPrefix(kid, "(") {
+			kid = strings.TrimSuffix(kid[1:], ")")
+		}
+		for j, l := range forks(kid) {
+			lines = append(lines, map[bool]string{true: fork, false: below}[j == 0]+l)
+		}
+	}
+	return lines
+}
+
+// split takes the branches of a fork apart, and none within parentheses.
+func split(text string) (kids []string) {
+	depth, from := 0, 0
+	for i, r := range text {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case '└':
+			if depth == 0 {
+				kids, from = append(kids, strings.TrimRight(text[from:i], " ")), i+len("└ ")
+			}
+		}
+	}
+	return append(kids, text[from:])
 }
 
 // rerun is the command that repeats a story. Of a run that no command line began, the report knows no more than the targets.

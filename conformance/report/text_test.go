@@ -134,8 +134,14 @@ func TestLineage(t *testing.T) {
 		"                          └ R2′′\n"+
 		"                 presented again: R1\n"+
 		"              … and 1 family more\n")
-	s.Lineage = []string{"a: R0 ─┬ R1 ─┬ R2  └ R2′  └ R1′"} // where R1′ belongs cannot be seen
-	require.Contains(t, line(s), "lineage  "+s.Lineage[0]+"\n")
+	s.Lineage = []string{"a: R0 ─┬ (R1 ─┬ R2 ─ R3  └ R2′)  └ R1′   presented again: R0, R1"}
+	require.Contains(t, line(s), ""+
+		"     lineage  a: R0 ─┬ R1 ─┬ R2 ─ R3\n"+
+		"                     │     └ R2′\n"+
+		"                     └ R1′\n"+
+		"                 presented again: R0, R1\n")
+	s.Lineage = []string{"a: R0 ─ R1   presented again: R0"}
+	require.Contains(t, line(s), "     lineage  a: R0 ─ R1   presented again: R0\n")
 }
 
 // What a target says cannot move the cursor, paint, or add lines.

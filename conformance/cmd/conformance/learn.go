@@ -183,7 +183,7 @@ func (l *learner) run(ctx context.Context, stage int, ids []string, out *outcome
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	o := l.opts
-	o.Run, o.NoRefresh = ids, stage <= conformance.LoginStages
+	o.Run, o.NoRefresh, o.Building = ids, stage <= conformance.LoginStages, true
 	o.Starting, o.Waiting = l.text.Starting, l.text.Waiting
 	o.Progress = func(s conformance.StoryResult) {
 		if out.stopped != nil {
