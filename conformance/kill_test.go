@@ -188,10 +188,10 @@ func primaries(t *testing.T) map[string]string {
 }
 
 // steady leaves out what chance decides: which checks a race fails is the scheduler's choice, so they count as one, and only where nothing
-// else caught the fault; a token made from the second collides in whichever stories meet within one, and a copy is late for whichever are quick.
+// else caught the fault.
 func steady(fault string, caught []string) []string {
-	if strings.HasPrefix(fault, "login-same-second-collision") || fault == "op-replica-lag-unknown-token" {
-		return []string{"(by the clock)"}
+	if slices.Contains(byChance, fault) {
+		return []string{"(by chance)"}
 	}
 	replicas := slices.ContainsFunc(faulty.Faults(), func(f faulty.Fault) bool { return f.Name == fault && f.Needs == faulty.Replicas })
 	race := false
@@ -201,8 +201,7 @@ func steady(fault string, caught []string) []string {
 			race = true
 			return true
 		case replicas && strings.HasPrefix(id, "admin.under-way/"), // which replica a session asks when is the scheduler's choice
-			fault == "at-cutoff-same-second" && !strings.HasPrefix(id, "admin.password/"), // whatever else happens within that second
-			strings.HasSuffix(id, ".timing/alike"):                                        // a busy machine makes noise
+			strings.HasSuffix(id, ".timing/alike"): // a busy machine makes noise
 			return true
 		}
 		return false
