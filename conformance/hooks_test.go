@@ -208,7 +208,7 @@ func TestReplicasThatDisagree(t *testing.T) {
 	rep, out := judge(t, conformance.Options{Target: serve(t, s), Replicas: []string{serve(t, s.Replica())}}, "reuse.replay", "operations.replicas", "logout.ends")
 	require.Equal(t, conformance.Fail, rep.Verdict)
 	require.Contains(t, out, "replicas 2 and 1 each exchanged ‹a.R2›")
-	require.Regexp(t, `refresh ‹a\.R1› @2 +-> 200`, out)
+	require.Regexp(t, `refresh ‹a\.R2› @2 +-> 200`, out)
 	require.Regexp(t, `replica \d had answered ‹[a-z]\.R\d› with 204 in step \d+, and replica \d answered`, out)
 	require.Contains(t, out, "note: replica @2: http://127.0.0.1:")
 
