@@ -235,8 +235,11 @@ func outline(file, text string) []string {
 	return append(found, named...)
 }
 
-// language is the directory of a translation, "" for English.
+// language is that of a translation, by its directory or, for the README, by its name; "" for English.
 func language(file string) string {
+	if readme, ok := strings.CutPrefix(file, "../README"); ok {
+		return strings.Trim(strings.TrimSuffix(readme, ".md"), ".")
+	}
 	if dir, _, ok := strings.Cut(file, "/"); ok && len(dir) == 2 && dir != ".." {
 		return dir
 	}
