@@ -22,6 +22,7 @@ some lines: what it is about, the attack that it stops, what to build. Then its 
   conformance learn -target URL                  where you are, and what comes next; begin with nothing, and run it again and again
   conformance learn -target URL -hint            more about what is wrong
   conformance learn -target URL -stage 6         one stage alone
+  conformance learn -target URL -lang ko         the lessons in Korean (한국어); the reports stay in English
 
 Nothing is remembered: each run begins at the first stage and goes on as far as the server conforms. A server that has a login and nothing else
 can pass the first stage. What is only a SHOULD is shown and stops nothing.
@@ -39,7 +40,8 @@ type learnCommand struct {
 	list, hint bool
 	stage      int
 	stages     []course.Stage
-	again      string // the command line to go on with
+	sentences  map[string]string // in the language of the lessons, by the English ones; nil for English
+	again      string            // the command line to go on with
 }
 
 func parseLearn(args []string, getenv func(string) string, stdout io.Writer) (*learnCommand, error) {
@@ -67,6 +69,7 @@ func parseLearn(args []string, getenv func(string) string, stdout io.Writer) (*l
 	if c.stages, err = course.Stages(*language); err != nil {
 		return nil, fmt.Errorf("-lang: %w", err)
 	}
+	c.sentences = sentences[*language]
 	if c.stage < 0 || c.stage > len(c.stages) {
 		return nil, fmt.Errorf("-stage %d: there are stages 1 to %d; -list shows them", c.stage, len(c.stages))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -14,6 +15,12 @@ import (
 )
 
 func (l *learner) printf(format string, args ...any) { _, _ = fmt.Fprintf(l.w, format, args...) }
+
+// say is printf in the language of the lessons.
+func (l *learner) say(sentence string, args ...any) { l.printf(l.in(sentence), args...) }
+
+// in is a sentence in the language of the lessons, or in English if there is none.
+func (c *learnCommand) in(sentence string) string { return cmp.Or(c.sentences[sentence], sentence) }
 
 // path lists the stages and their stories.
 func (c *learnCommand) path(w io.Writer) {
@@ -37,7 +44,7 @@ func (c *learnCommand) path(w io.Writer) {
 			pathLine(w, "again", s)
 		}
 	}
-	_, _ = fmt.Fprint(w, "\nagain: with the checks that a stage before could not judge yet; -: judges a claim of a profile that this one does not make\n")
+	_, _ = fmt.Fprint(w, c.in("\nagain: with the checks that a stage before could not judge yet; -: judges a claim of a profile that this one does not make\n"))
 }
 
 func pathLine(w io.Writer, how string, s conformance.Scenario) {
@@ -66,24 +73,27 @@ func (l *learner) done(st course.Stage, out outcome) {
 			}
 		}
 	}
-	told := fmt.Sprintf("done: %s, %s", counted(len(out.stories)-open, "story", "stories"), counted(checks, "check", "checks"))
+	told := fmt.Sprintf(l.in("done: %s, %s"), counted(len(out.stories)-open, l.in("%d story"), l.in("%d stories")), counted(checks, l.in("%d check"), l.in("%d checks")))
 	mark := l.text.Mark(conformance.Pass)
 	switch {
 	case checks == 0:
-		told, mark = "not judged", l.text.Mark(conformance.NotJudged)
+		told, mark = l.in("not judged"), l.text.Mark(conformance.NotJudged)
 	case open > 0:
-		told += fmt.Sprintf("; %d not judged", open)
+		told += fmt.Sprintf(l.in("; %d not judged"), open)
 	}
 	if slices.Sort(flags); len(flags) > 0 {
 		told += " (" + strings.Join(slices.Compact(flags), " ") + ")"
 	}
-	l.printf("%s stage %2d  %-32s %s\n", mark, st.N, st.Title, told)
+	l.say("%s stage %2d  %s %s\n", mark, st.N, fmt.Sprintf("%-*s", 32-len(wide.FindAllString(st.Title, -1)), st.Title), told)
 	if l.stage == 0 {
 		for _, s := range out.stories {
 			l.warnings(s)
 		}
 	}
 }
+
+// wide are letters that take two columns.
+var wide = regexp.MustCompile(`\p{Hangul}`)
 
 var flagName = regexp.MustCompile(`\B-[a-z][a-z-]+`)
 
@@ -105,11 +115,11 @@ func (l *learner) warnings(s conformance.StoryResult) {
 
 // lesson introduces the stage that is to be built.
 func (l *learner) lesson(st course.Stage) {
-	l.printf("\nStage %d of %d: %s\n\n%s\n", st.N, len(l.stages), st.Title, st.Lesson)
+	l.say("\nStage %d of %d: %s\n\n%s\n", st.N, len(l.stages), st.Title, st.Lesson)
 	if p := l.opts.Profile; l.profile != "kit" {
-		l.printf("Yours    The lesson speaks of the kit's own paths. By your profile: login %s, refresh %s, logout %s.\n", p.Login.Path, p.Refresh.Path, p.Logout.Path)
+		l.say("Yours    The lesson speaks of the kit's own paths. By your profile: login %s, refresh %s, logout %s.\n", p.Login.Path, p.Refresh.Path, p.Logout.Path)
 	}
-	l.printf("Read on  %s\n\n", st.Chapter)
+	l.say("Read on  %s\n\n", st.Chapter)
 }
 
 // lines tells what became of each story: in full of the one that the course stops at.
@@ -130,10 +140,10 @@ func (l *learner) closed(st course.Stage, err error) (code int) {
 	l.lesson(st)
 	why := strings.TrimPrefix(err.Error(), conformance.ErrUnavailable.Error()+": ")
 	if st.N == 1 || l.stage != 0 {
-		l.printf("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. If it runs, its log\nmay show an exception that nobody caught. Then run this again:\n  %s\n", why, l.again)
+		l.say("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. If it runs, its log\nmay show an exception that nobody caught. Then run this again:\n  %s\n", why, l.again)
 		return exitUnavailable
 	}
-	l.printf("This stage begins here:\n  %s\nBuild what the lesson says, and run this again:\n  %s\n", why, l.again)
+	l.say("This stage begins here:\n  %s\nBuild what the lesson says, and run this again:\n  %s\n", why, l.again)
 	return exitOpen
 }
 
@@ -150,9 +160,9 @@ func (l *learner) stop(st course.Stage, out outcome) {
 	if l.hint {
 		l.hints(st, *out.stopped)
 	}
-	l.printf("The course stops at %s. Mend that, and run this again:\n  %s\n", out.stopped.ID, l.again)
+	l.say("The course stops at %s. Mend that, and run this again:\n  %s\n", out.stopped.ID, l.again)
 	if !l.hint {
-		l.printf("-hint says more: a server with such a fault, and files to compare with.\n")
+		l.say("-hint says more: a server with such a fault, and files to compare with.\n")
 	}
 }
 
@@ -163,9 +173,9 @@ func (l *learner) next(s conformance.StoryResult) string {
 	}
 	switch {
 	case slices.ContainsFunc(s.Checks, unanswered):
-		return "There was no answer to judge, or an error: an exception that nobody caught? Your server's log shows it. Then: " + s.Hint + "."
+		return fmt.Sprintf(l.in("There was no answer to judge, or an error: an exception that nobody caught? Your server's log shows it. Then: %s."), s.Hint)
 	case s.Verdict == conformance.Inconclusive && strings.HasPrefix(s.Reason, "the control failed"):
-		return "Your server refused what it must accept: the last step shows it. Until that works, refusals prove nothing."
+		return l.in("Your server refused what it must accept: the last step shows it. Until that works, refusals prove nothing.")
 	}
 	return ""
 }
@@ -180,9 +190,9 @@ func (l *learner) missing(s conformance.StoryResult) string {
 		switch {
 		case !known || !strings.HasPrefix(st.Mark, "want"):
 		case status == "404" || status == "405" || status == "501":
-			return fmt.Sprintf("There is no %s yet at %s %s. The lesson says what to build; if yours is at another path, say -%s PATH.", name, call.Method, call.Path, name)
+			return fmt.Sprintf(l.in("There is no %s yet at %s %s. The lesson says what to build; if yours is at another path, say -%s PATH."), name, call.Method, call.Path, name)
 		case name == "login" && s.ID == "login.success" && (status == "401" || status == "403"):
-			return "The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others."
+			return l.in("The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others.")
 		}
 	}
 	return ""
@@ -196,9 +206,9 @@ func (l *learner) hints(st course.Stage, s conformance.StoryResult) {
 		l.shown(c.ID)
 	}
 	if len(wrong) == 0 {
-		l.printf("hint     The story ended before it came to its own question, since something that it needs does not work: the last step shows what.\n")
+		l.say("hint     The story ended before it came to its own question, since something that it needs does not work: the last step shows what.\n")
 	}
-	l.printf("compare  with the reference server:\n")
+	l.say("compare  with the reference server:\n")
 	for _, c := range st.Compare {
 		l.printf("         %s\n", c)
 	}
@@ -225,7 +235,7 @@ func (l *learner) shown(check string) {
 	faults := faulty.Shows(check)
 	for i, f := range faults[:min(len(faults), 2)] {
 		if i == 0 {
-			l.printf("         a server that is wrong there alone, at http://127.0.0.1:8081, and what the suite says of it:\n")
+			l.say("         a server that is wrong there alone, at http://127.0.0.1:8081, and what the suite says of it:\n")
 		}
 		l.printf("           go run ./conformance/cmd/faulty -fault %s   (%s)\n", f.Name, f.What)
 	}
@@ -234,7 +244,7 @@ func (l *learner) shown(check string) {
 	}
 	for _, b := range bugs.All() {
 		if slices.Contains(b.Checks, check) {
-			l.printf("         it shipped: %s  (conformance bugs -v %s)\n", b.Bug, b.ID)
+			l.say("         it shipped: %s  (conformance bugs -v %s)\n", b.Bug, b.ID)
 			return
 		}
 	}
@@ -244,12 +254,12 @@ func (l *learner) shown(check string) {
 func (l *learner) end() {
 	l.text.NotJudged(&conformance.Report{Stories: l.passed})
 	if l.stage != 0 {
-		l.printf("\nStage %d is done.\n", l.stage)
+		l.say("\nStage %d is done.\n", l.stage)
 		return
 	}
-	l.printf("\nThe course is done: your server does what its %d stages ask for, as far as they were judged.\nNow judge it as a whole:\n  %s\nAnd find what is wrong with other people's servers: docs/exercises.md\n", len(l.stages), strings.Replace(l.again, " learn", "", 1))
+	l.say("\nThe course is done: your server does what its %d stages ask for, as far as they were judged.\nNow judge it as a whole:\n  %s\nAnd find what is wrong with other people's servers: docs/exercises.md\n", len(l.stages), strings.Replace(l.again, " learn", "", 1))
 }
 
 func counted(n int, one, many string) string {
-	return fmt.Sprintf("%d %s", n, map[bool]string{true: one, false: many}[n == 1])
+	return fmt.Sprintf(map[bool]string{true: one, false: many}[n == 1], n)
 }
