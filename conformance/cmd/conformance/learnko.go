@@ -3,18 +3,18 @@ package main
 // sentences are what learn says itself in languages other than English, each by the English one. What it shows of a story is the suite's report, which is
 // English.
 var sentences = map[string]map[string]string{"ko": {
-	"\nagain: with the checks that a stage before could not judge yet; -: judges a claim of a profile that this one does not make\n": "\nagain: 앞 단계에서 아직 판정할 수 없었던 체크까지 다시 판정합니다. -: 이 프로필에 없는 선언을 판정하는 스토리입니다.\n",
+	"\nagain: with the checks that a stage before could not judge yet; -: judges a claim of a profile that this one does not make\n": "\nagain: 앞 단계에서 아직 판정할 수 없었던 검사까지 다시 판정합니다. -: 이 프로필에 없는 선언을 판정하는 스토리입니다.\n",
 
 	"\nStage %d of %d: %s\n\n%s\n": "\n단계 %d/%d: %s\n\n%s\n",
-	"Yours    The lesson speaks of the kit's own paths. By your profile: login %s, refresh %s, logout %s.\n": "내 서버  위 설명은 키트의 경로로 되어 있습니다. 여러분의 프로필로는 로그인 %s, 리프레시 %s, 로그아웃 %s입니다.\n",
+	"Yours    The lesson speaks of the kit's own paths. By your profile: login %s, refresh %s, logout %s.\n": "내 서버  위 설명은 키트의 경로로 되어 있습니다. 여러분의 프로필로는 로그인 %s, 갱신 %s, 로그아웃 %s입니다.\n",
 	"Read on  %s\n\n": "더 읽기  %s\n\n",
 
 	"%s stage %2d  %s %s\n": "%s 단계 %2d  %s %s\n",
 	"done: %s, %s":          "완료: %s, %s",
 	"%d story":              "스토리 %d개",
 	"%d stories":            "스토리 %d개",
-	"%d check":              "체크 %d개",
-	"%d checks":             "체크 %d개",
+	"%d check":              "검사 %d개",
+	"%d checks":             "검사 %d개",
 	"not judged":            "판정하지 않음",
 	"; %d not judged":       "; %d개는 판정하지 않음",
 

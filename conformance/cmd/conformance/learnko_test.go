@@ -55,6 +55,6 @@ func TestLearnKorean(t *testing.T) {
 	}
 	code, said = learn(t, "-list", "-lang", "ko")
 	require.Equal(t, exitConforms, code)
-	require.Contains(t, said, " 6  도난, 재사용, 토큰 패밀리\n")
+	require.Contains(t, said, " 6  탈취와 재사용, 그리고 토큰 패밀리\n")
 	require.Contains(t, said, "\nagain: 앞 단계에서")
 }
