@@ -40,6 +40,7 @@ func hookMutants() []mutant {
 		{check: "access.confusion/own-key", wrap: otherSignature()},
 		{check: "admin.disable/enabled-login", wrap: in("admin.disable", loginPath, 8, refusing(http.StatusUnauthorized))},
 		{check: "admin.password/new-works", wrap: in("admin.password", loginPath, 3, refusing(http.StatusUnauthorized))},
+		{check: "admin.password/new-access", wrap: in("admin.password", mePath, 1, refusing(http.StatusUnauthorized))},
 		{check: "admin.password/changed-back", wrap: in("admin.password", loginPath, 6, refusing(http.StatusUnauthorized))},
 		{check: "operations.restart/new-login", wrap: in("operations.restart", refreshPath, 20, refusing(http.StatusUnauthorized))},
 	}
