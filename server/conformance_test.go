@@ -232,7 +232,7 @@ func TestConformanceDev(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"login.timing", "access.signed", "access.confusion", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
+		"login.timing", "login.exact", "login.besides", "access.signed", "access.confusion", "cookie.secure", "expiry.access", "expiry.refresh", "expiry.sliding", "expiry.replay", "expiry.logout", "expiry.absolute",
 		"outage.refresh", "outage.logout", "outage.replay",
 		"storage.tokens", "storage.passwords",
 		"admin.disable", "admin.password", "admin.under-way", "admin.timing", "operations.restart", "operations.replicas", "operations.logs",
