@@ -19,13 +19,15 @@ flake: ## judge healthy servers over and over, in two processes at once: no verd
 	FLAKE=$(FLAKE) go test -count=1 -v -timeout 1h -parallel 8 -run '^TestFlake$$' ./conformance; failed=$$?; wait $$other && exit $$failed
 
 TORTURE := 1m
-torture: ## what the server does when its database is in trouble or it is killed; TORTURE=1m for each of 13 troubles
-	TORTURE=$(TORTURE) go test -count=1 -v -timeout 3h -run 'TestTorture|TestKilled' ./server
+KILLS := 100
+RECORD :=
+torture: ## what the server does when its database is in trouble or either is killed; TORTURE=1m for each trouble, KILLS=100, RECORD=DIR keeps the numbers
+	TORTURE=$(TORTURE) KILLS=$(KILLS) RECORD=$(abspath $(RECORD)) go test -count=1 -v -timeout 5h -run 'TestTorture|Killed|TestRollingRestart|TestEndurance' ./server
 
-KILLS := 2
+FAILOVERS := 2
 FREEZES := 0
-cluster-test: ## three servers on a MySQL group of three whose primary is killed; KILLS=10 FREEZES=1 for longer
-	go run ./cluster -kills $(KILLS) -freezes $(FREEZES)
+cluster-test: ## three servers on a MySQL group of three whose primary is killed; FAILOVERS=10 FREEZES=1 for longer
+	go run ./cluster -kills $(FAILOVERS) -freezes $(FREEZES)
 
 bench: ## rotations and logins per second beside their floors, on a real MySQL
 	go run ./bench

@@ -103,13 +103,14 @@ func (r *report) askMySQL(ctx context.Context, db *sql.DB) error {
 // take takes over what the soak found.
 func (r *report) take(result *history.Result) {
 	r.Seconds = seconds(result.Took)
-	r.Sessions, r.Unchecked, r.Violations, r.Lost = result.Sessions, result.Unchecked, result.Impossible, result.Lost
+	r.Sessions, r.Unchecked = result.Sessions, result.Unchecked
+	r.Violations, r.Lost = result.Impossible-result.FailedClosed, result.Lost+result.FailedClosed
 	for _, c := range result.Calls {
 		r.Calls = append(r.Calls, calls{c.Call, c.Count(), c.Kinds, milliseconds(c.Latency(0.5)), milliseconds(c.Latency(0.99))})
 	}
 	v, why := result.Verdict()
 	r.why = strings.TrimSuffix(string(v)+": "+why, ": ")
-	r.Sound = v == history.Linearizable
+	r.Sound = v == history.Linearizable || v == history.NotLinearizable && r.Violations == 0
 	r.Resume = resume(r.Faults)
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"math/rand/v2"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,47 +21,49 @@ func TestTortureClocks(t *testing.T) {
 		t.Run(name+", gentle clients", func(t *testing.T) {
 			urls, log := replicasWithClocks(t, databaseURL(t), defaultLifetimes)
 			r, text := soakGently(t, tortureTime(t), conformance.Policy{}, urls...)
-			requireUndisturbed(t, r, text, log())
+			requireUndisturbed(t, r, text, log)
 		})
 		t.Run(name+", gentle clients, grace", func(t *testing.T) {
 			urls, log := replicasWithClocks(t, databaseURL(t), withGrace)
 			r, text := soakGently(t, tortureTime(t), conformance.Policy{Rotation: "grace", GraceSeconds: 10}, urls...)
-			requireUndisturbed(t, r, text, log())
+			requireUndisturbed(t, r, text, log)
 		})
 		t.Run(name+", any clients", func(t *testing.T) {
 			urls, log := replicasWithClocks(t, databaseURL(t), defaultLifetimes)
 			o := history.Options{Clients: 8, Duration: tortureTime(t), LoginRate: 50}
 			o.Target.Target, o.Target.Replicas = urls[0], urls[1:]
-			r, err := history.Run(t.Context(), o)
-			require.NoError(t, err)
-			var text strings.Builder
-			require.NoError(t, r.Text(&text, nil))
-			requireSound(t, r, text.String(), "200", "204", "401")
-			require.Contains(t, log(), "reuse_detected")
+			r, text := soaked(t, o)
+			logged, steps := log()
+			record(t, r, steps)
+			requireSound(t, r, text, "200", "204", "401")
+			require.Contains(t, logged, "reuse_detected")
 		})
 	}
 }
 
-func requireUndisturbed(t *testing.T, r *history.Result, text, log string) {
+func requireUndisturbed(t *testing.T, r *history.Result, text string, log func() (string, fault)) {
 	t.Helper()
+	logged, steps := log()
+	record(t, r, steps)
 	requireSound(t, r, text, "200", "204", "401")
 	require.Zero(t, r.Lost, text)
-	require.NotContains(t, log, "reuse_detected")
-	require.NotContains(t, log, "token_ahead")
+	require.NotContains(t, logged, "reuse_detected")
+	require.NotContains(t, logged, "token_ahead")
 }
 
 // replicasWithClocks are two servers on one database, each with a clock that is set every now and then until the log is asked for.
-func replicasWithClocks(t *testing.T, databaseURL string, l lifetimes) (urls []string, log func() string) {
+func replicasWithClocks(t *testing.T, databaseURL string, l lifetimes) (urls []string, log func() (string, fault)) {
 	t.Helper()
 	j := startJudged(t, databaseURL, l, false)
 	clocks := []*movedClock{j.clock, new(movedClock)}
 	j.clock = clocks[1]
 	stop := setAgain(clocks)
-	return []string{j.url, j.replica()}, func() string {
-		require.Greater(t, stop(), 10)
+	return []string{j.url, j.replica()}, func() (string, fault) {
+		steps := fault{Name: "clock set", Times: stop()}
+		require.Greater(t, steps.Times, 10)
 		b, err := os.ReadFile(j.log.Name())
 		require.NoError(t, err)
-		return string(b)
+		return string(b), steps
 	}
 }
 

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,8 +45,10 @@ type tortured struct {
 	root   *sql.DB
 	name   string // of the database
 	locks  *sql.Tx
-	struck atomic.Int64 // how often it was tortured by statements
+	struck atomic.Int64 // how often it was tortured otherwise than by the proxy
 }
+
+func (w *tortured) strikes() int64 { return w.struck.Load() + w.chaos.strikes.Load() }
 
 // inTheWay is a torture by the proxy before the database.
 func inTheWay(name string, kind trouble, lasts time.Duration, harms bool) torture {
@@ -142,13 +142,12 @@ func TestTorture(t *testing.T) {
 			servers := []*server{startServer(t, env, "-seed"), startServer(t, env, "-seed")}
 
 			d := max(tortureTime(t), torture.lasts*3/2)
-			stop := again(t, w, torture)
+			stop := again(t, w, 0, func() {}, torture)
 			r, text := soakGently(t, d, policy, servers[0].url, servers[1].url)
-			stop()
-			t.Log(text)
+			record(t, r, stop()...)
 			requireSound(t, r, text, "200", "204", "401", "503")
 			require.Zero(t, r.Lost, text)
-			require.Positive(t, w.struck.Load()+chaos.strikes.Load(), "nothing happened")
+			require.Positive(t, w.strikes(), "nothing happened")
 			if !torture.harms {
 				require.NotContains(t, kinds(r), "503", "a short trouble is waited out: %s", text)
 			}
@@ -159,44 +158,88 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-// again lets a torture happen every now and then until stop is called.
-func again(t *testing.T, w *tortured, torture torture) (stop func()) {
+// again lets tortures happen, one after another, every now and then until stop is called, which returns how often each did. After as many
+// rounds of all as are wanted, or an error, enough is called.
+func again(t *testing.T, w *tortured, rounds int, enough func(), all ...torture) (stop func() []fault) {
 	t.Helper()
-	over, done := make(chan struct{}), make(chan error)
+	faults := make([]fault, len(all))
 	ctx := context.WithoutCancel(t.Context()) // what was begun is ended
+	once := func(i int, over <-chan struct{}) error {
+		before := w.strikes()
+		err := all[i].begin(ctx, w)
+		select {
+		case <-over:
+		case <-time.After(all[i].lasts):
+		}
+		err = errors.Join(err, all[i].end(ctx, w))
+		faults[i].Name = all[i].name
+		if w.strikes() > before { // or no statement came by
+			faults[i].Times++
+		}
+		return err
+	}
+	n := 0
+	wait := func() time.Duration {
+		if n == 0 {
+			return 200 * time.Millisecond
+		}
+		return rand.N(time.Second)
+	}
+	end := every(t, wait, func(over <-chan struct{}) error {
+		err := once(n%len(all), over)
+		if n++; n == rounds*len(all) || err != nil {
+			enough()
+		}
+		return err
+	})
+	return func() []fault { end(); return faults }
+}
+
+// every strikes again and again, after a pause each time, until stop is called.
+func every(t *testing.T, pause func() time.Duration, strike func(over <-chan struct{}) error) (stop func()) {
+	t.Helper()
+	over, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		var err error
-		for wait := 200 * time.Millisecond; err == nil; wait = rand.N(time.Second) {
+		for {
 			select {
 			case <-over:
 				done <- nil
 				return
-			case <-time.After(wait):
+			case <-time.After(pause()):
 			}
-			err = torture.begin(ctx, w)
-			select {
-			case <-over:
-			case <-time.After(torture.lasts):
+			if err := strike(over); err != nil {
+				done <- err
+				return
 			}
-			err = errors.Join(err, torture.end(ctx, w))
 		}
-		done <- err
 	}()
 	return func() { close(over); require.NoError(t, <-done) }
 }
 
 var withMinute = conformance.Policy{Rotation: "grace", GraceSeconds: 60}
 
-// soakGently soaks with clients that do nothing which a session may not survive, but log out.
-func soakGently(t *testing.T, d time.Duration, policy conformance.Policy, targets ...string) (*history.Result, string) {
-	t.Helper()
-	o := history.Options{Clients: 8, Duration: d, LoginRate: 20, Gentle: true}
+// gently is a soak by clients that do nothing which a session may not survive, but log out.
+func gently(policy conformance.Policy, targets ...string) history.Options {
+	o := history.Options{Clients: 8, LoginRate: 20, Gentle: true}
 	o.Target.Target, o.Target.Replicas, o.Target.Profile.Policy = targets[0], targets[1:], policy
 	o.Target.RequestTimeout = 30 * time.Second // longer than a server may take
+	return o
+}
+
+func soakGently(t *testing.T, d time.Duration, policy conformance.Policy, targets ...string) (*history.Result, string) {
+	t.Helper()
+	o := gently(policy, targets...)
+	o.Duration = d
+	return soaked(t, o)
+}
+
+func soaked(t *testing.T, o history.Options) (*history.Result, string) {
+	t.Helper()
 	r, err := history.Run(t.Context(), o)
 	require.NoError(t, err)
 	var text strings.Builder
 	require.NoError(t, r.Text(&text, nil))
+	t.Log(text.String())
 	return r, text.String()
 }
 
@@ -225,93 +268,4 @@ func requireRecovers(t *testing.T, s *server) {
 	require.Eventually(t, func() bool { return s.send("GET", "/readyz", "").status == 200 }, 10*time.Second, 50*time.Millisecond)
 	p := s.loggedIn()
 	require.Equal(t, 204, s.logout(s.alive(p.refresh).refresh).status)
-}
-
-// TestKilled kills the server again and again while clients use it, and starts it anew. What it had acknowledged holds, and within
-// the grace nobody is logged out.
-func TestKilled(t *testing.T) {
-	for name, databaseURL := range map[string]func(*testing.T) string{"sqlite": sqliteURL, "mysql": func(t *testing.T) string { return mysqltest.URL(t) }} {
-		t.Run(name, func(t *testing.T) {
-			p := &killed{t: t, addr: freeAddr(t), dir: t.TempDir(), env: []string{
-				"BE_THE_SERVER=1", "BCRYPT_COST=4", "REFRESH_REUSE_GRACE=60s", "JWT_SECRET_KEY=" + goodKey, "DATABASE_URL=" + databaseURL(t),
-			}}
-			require.NoError(t, p.start())
-			stop := p.again()
-			r, text := soakGently(t, max(tortureTime(t), 3*time.Second), withMinute, "http://"+p.addr)
-			kills := stop()
-			t.Logf("%d kills\n%s", kills, text)
-			requireSound(t, r, text, "200", "204", "401", "connection lost", "connection refused")
-			require.Zero(t, r.Lost, text)
-			require.Greater(t, kills, 1)
-			require.Contains(t, kinds(r), "connection lost", "no call was under way when the server was killed")
-		})
-	}
-}
-
-// killed is a server in a process of its own.
-type killed struct {
-	t    *testing.T
-	addr string
-	dir  string
-	env  []string
-	cmd  *exec.Cmd
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
-
-// start starts the process and waits until it listens.
-func (p *killed) start() error {
-	p.cmd = exec.CommandContext(p.t.Context(), os.Args[0], "serve", "-seed", "-addr", p.addr) // killed with the test, if not before
-	p.cmd.Env, p.cmd.Dir = p.env, p.dir
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", p.addr)
-		if err == nil {
-			return conn.Close() // it was only a knock
-		}
-		if time.Now().After(deadline) {
-			return err
-		}
-	}
-}
-
-// again kills the process and starts it anew until stop is called, which returns how often that was, and leaves none.
-func (p *killed) again() (stop func() (kills int)) {
-	over, done := make(chan struct{}), make(chan error)
-	kills := 0
-	go func() {
-		for {
-			last := false
-			select {
-			case <-over:
-				last = true
-			case <-time.After(100*time.Millisecond + rand.N(500*time.Millisecond)):
-			}
-			kills++
-			_ = p.cmd.Process.Kill()
-			_ = p.cmd.Wait() // it was killed
-			if last {
-				done <- nil
-				return
-			}
-			if err := p.start(); err != nil {
-				<-over
-				done <- err
-				return
-			}
-		}
-	}()
-	return func() int {
-		close(over)
-		require.NoError(p.t, <-done)
-		return kills
-	}
 }

@@ -80,6 +80,20 @@ func (c checker) judge(h history) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(c.dialect.model(h.from), h.operations(), c.timeout)
 }
 
+// failedClosed: an impossible history is one in which a refresh had its effect and was refused nevertheless, since another call had ended the
+// session meanwhile. A server does so that loses the answer of its database, asks again, and finds the session over. It gives away nothing.
+func (c checker) failedClosed(h history) bool {
+	c.dialect.failsClosed = true
+	h.ops = slices.Clone(h.ops)
+	for i := range h.ops {
+		o := &h.ops[i]
+		o.out.met = slices.ContainsFunc(h.ops, func(other op) bool {
+			return other.in.number != o.in.number && other.in.called <= o.out.returned && o.in.called <= other.out.returned
+		})
+	}
+	return c.judge(h) == porcupine.Ok
+}
+
 // upTo is the history as it was known when its n-th answer had come: what was under way then is unknown.
 func (h history) upTo(n int) history {
 	answers := make([]int64, len(h.ops))

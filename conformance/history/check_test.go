@@ -103,6 +103,32 @@ func TestModel(t *testing.T) {
 }
 
 // chain is a quiet life: n rotations from the first token on.
+// Where calls meet, all may be refused if nothing comes of the session any more: that is impossible, and harmless.
+func TestFailedClosed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ops  []op
+		want bool
+	}{
+		{"all of a race are refused", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), no(6, 7, 1)}, true},
+		{"a refresh alone is refused", []op{yes(0, 1, 0, 1), no(2, 3, 1)}, false},
+		{"all of a race are refused, and the session goes on", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), yes(6, 7, 1, 2)}, false},
+		{"all of a race are refused, and then spent works", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), yes(6, 7, 0, 2)}, false},
+		{"logouts that meet are refused", []op{logout(no(2, 5, 0)), logout(no(3, 4, 0))}, false},
+		{"a race with two winners", []op{yes(0, 5, 0, 1), yes(1, 4, 0, 2)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for i := range c.ops {
+				c.ops[i].in.number = i
+			}
+			checker := checker{timeout: time.Minute}
+			h := checker.dialect.whole(c.ops)
+			require.Equal(t, porcupine.Illegal, checker.judge(h))
+			require.Equal(t, c.want, checker.failedClosed(h))
+		})
+	}
+}
+
 func chain(n int) (ops []op) {
 	for i := range n {
 		ops = append(ops, yes(int64(10*i), int64(10*i+5), i, i+1))

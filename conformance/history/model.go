@@ -17,6 +17,7 @@ type dialect struct {
 	static      bool          // a refresh brings no other refresh token
 	unpunished  bool          // the return of a spent token ends nothing
 	spentStays  bool          // a logout with a spent token ends nothing
+	failsClosed bool          // where calls meet, the live token may be refused too, if nothing comes of it any more
 	description string
 }
 
@@ -77,6 +78,7 @@ type output struct {
 	fresh    bool // nobody had received it before
 	returned int64
 	hidden   bool // judge as if the answer were unknown, to find out whether it matters
+	met      bool // another call of the session was under way meanwhile
 }
 
 // skew is what clocks and queues of the target may add to a while.
@@ -107,8 +109,10 @@ func (d dialect) next(s state, in input, out output) []state {
 		return []state{ended}
 	case s.over && out.outcome == conformance.Refused:
 		return []state{s}
-	case s.over, isLive && out.outcome == conformance.Refused:
+	case s.over:
 		return nil
+	case isLive && out.outcome == conformance.Refused:
+		return keepIf(d.failsClosed && out.met && !in.logout, ended)
 	case out.outcome == conformance.Refused: // of a token that was spent
 		switch {
 		case in.logout:

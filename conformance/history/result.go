@@ -22,9 +22,14 @@ type Result struct {
 	Sessions    int          // that were checked
 	Unchecked   int          // whose history could not be searched in time
 	Impossible  int          // that no order of their calls explains
-	Lost        int          // that ended by a refused refresh with their newest token: its successor, if there was one, got lost
-	Violations  []*Violation // the clearest of each kind
-	suspects    []suspect
+
+	// FailedClosed are those of the impossible sessions that do no harm: of calls that met, all were refused, and the session was over.
+	// Without trouble behind the target it is a fault all the same: the user is logged out, and nobody else has his session.
+	FailedClosed int
+
+	Lost       int          // that ended by a refused refresh with their newest token: its successor, if there was one, got lost
+	Violations []*Violation // the clearest of each kind
+	suspects   []suspect
 }
 
 // CallStats is what came of the calls of one kind.

@@ -214,8 +214,12 @@ func (s *soak) check() {
 	for f := range s.finished {
 		h := s.dialect.whole(f.ops)
 		judged := c.judge(h)
+		closed := judged == porcupine.Illegal && c.failedClosed(h)
 		s.mu.Lock()
 		s.result.judged(f.number, h, judged)
+		if closed {
+			s.result.FailedClosed++
+		}
 		s.mu.Unlock()
 		if judged == porcupine.Illegal && s.impossible != nil {
 			s.impossible()

@@ -126,7 +126,11 @@ func File(t testing.TB, path string) string {
 
 func fresh(t testing.TB, user, password string) string {
 	t.Helper()
-	s := start(t)
+	return start(t).fresh(t, user, password)
+}
+
+func (s *server) fresh(t testing.TB, user, password string) string {
+	t.Helper()
 	name := fmt.Sprintf("test_%d", s.databases.Add(1))
 	if _, err := s.root.Exec("CREATE DATABASE " + name); err != nil {
 		t.Fatalf("create a database: %v", err)
@@ -190,16 +194,16 @@ func dockerHealth(ctx context.Context) (err error) {
 	return provider.Health(ctx)
 }
 
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, more ...testcontainers.ContainerCustomizer) error {
 	image := os.Getenv("MYSQL_IMAGE")
 	if image == "" {
 		image = "mysql:9.7"
 	}
 	password := rand.Text()
-	container, err := testcontainers.Run(ctx, image,
+	container, err := testcontainers.Run(ctx, image, append(more,
 		testcontainers.WithEnv(map[string]string{"MYSQL_ROOT_PASSWORD": password, "MYSQL_ROOT_HOST": "%"}),
 		testcontainers.WithExposedPorts("3306/tcp"),
-		testcontainers.WithLogger(log.New(io.Discard, "", 0)))
+		testcontainers.WithLogger(log.New(io.Discard, "", 0)))...)
 	s.container = container
 	if err != nil {
 		return err
@@ -224,22 +228,11 @@ func (s *server) run(ctx context.Context) error {
 	return s.prepare(ctx)
 }
 
-// prepare waits until the server answers a query: images print different lines when they are ready, and the official one
-// starts twice.
+// prepare makes the user of the databases.
 func (s *server) prepare(ctx context.Context) error {
-	var version, hostname string
-	for {
-		err := s.root.QueryRowContext(ctx, `SELECT VERSION(), @@hostname`).Scan(&version, &hostname)
-		if err == nil {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(errors.New("MySQL did not become ready"), err)
-		case <-time.After(100 * time.Millisecond):
-		}
+	if err := s.await(ctx); err != nil {
+		return err
 	}
-	s.about = fmt.Sprintf("MySQL %s on %s", version, hostname)
 	for _, statement := range []string{
 		`CREATE USER ` + appUser + `@'%' IDENTIFIED BY '` + strings.ReplaceAll(appPassword, `'`, `''`) + `'`,
 		"GRANT ALL ON `test\\_%`.* TO " + appUser + `@'%'`,
@@ -249,4 +242,22 @@ func (s *server) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// await waits until the server answers a query: images print different lines when they are ready, and the official one starts
+// twice.
+func (s *server) await(ctx context.Context) error {
+	for {
+		var version, hostname string
+		err := s.root.QueryRowContext(ctx, `SELECT VERSION(), @@hostname`).Scan(&version, &hostname)
+		if err == nil {
+			s.about = fmt.Sprintf("MySQL %s on %s", version, hostname)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(errors.New("MySQL did not become ready"), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
