@@ -18,11 +18,12 @@ flake: ## judge healthy servers over and over, in two processes at once: no verd
 	@FLAKE=$(FLAKE) go test -count=1 -v -timeout 1h -parallel 4 -run '^TestFlakeMySQL$$' ./server & other=$$!; \
 	FLAKE=$(FLAKE) go test -count=1 -v -timeout 1h -parallel 8 -run '^TestFlake$$' ./conformance; failed=$$?; wait $$other && exit $$failed
 
-TORTURE := 1m
+TORTURE := 20s
+ENDURE := 2m
 KILLS := 100
 RECORD :=
-torture: ## what the server does when its database is in trouble or either is killed; TORTURE=1m for each trouble, KILLS=100, RECORD=DIR keeps the numbers
-	TORTURE=$(TORTURE) KILLS=$(KILLS) RECORD=$(abspath $(RECORD)) go test -count=1 -v -timeout 5h -run 'TestTorture|Killed|TestRollingRestart|TestEndurance' ./server
+torture: ## what the server does when its database is in trouble or either is killed; TORTURE=20s for each trouble, ENDURE=2m for all, KILLS=100, RECORD=DIR
+	TORTURE=$(TORTURE) ENDURE=$(ENDURE) KILLS=$(KILLS) RECORD=$(abspath $(RECORD)) go test -count=1 -v -timeout 5h -run 'TestTorture|Killed|TestRollingRestart|TestEndurance' ./server
 
 FAILOVERS := 2
 FREEZES := 0

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -15,8 +16,8 @@ import (
 )
 
 // TestEndurance lets many clients do what they like, replays and races and all, with three strict servers on one database, while one thing after
-// another befalls them: whatever TestTorture knows, and servers and database are killed. It ends when each has happened, or after as long as
-// TestTorture takes for one of them. No session may be impossible, unless it failed closed, and no call without an answer of the contract's, a
+// another befalls them: whatever TestTorture knows, and servers and database are killed. It ends when each has happened, and $ENDURE, if there
+// is one, has passed. No session may be impossible, unless it failed closed, and no call without an answer of the contract's, a
 // 503 or a connection that ended.
 func TestEndurance(t *testing.T) {
 	database := mysqltest.NewOwn(t)
@@ -41,7 +42,7 @@ func TestEndurance(t *testing.T) {
 
 	until, enough := context.WithCancel(t.Context())
 	defer enough()
-	time.AfterFunc(tortureTime(t)*time.Duration(len(all)), enough)
+	time.AfterFunc(endurance(t), enough)
 	round, rounded := context.WithCancel(t.Context())
 	defer rounded()
 	both, over := context.WithCancel(t.Context())
@@ -60,6 +61,18 @@ func TestEndurance(t *testing.T) {
 	for _, f := range faults {
 		require.Positive(t, f.Times, "%s: it never happened", f.Name)
 	}
+}
+
+// endurance is how long it shall take at least, as make torture sets it.
+func endurance(t *testing.T) time.Duration {
+	t.Helper()
+	v := os.Getenv("ENDURE")
+	if v == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	require.NoError(t, err)
+	return d
 }
 
 // What TestEndurance asks is no matter of course: wrong stores do not pass half a minute of it, even without trouble.
