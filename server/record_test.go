@@ -58,6 +58,6 @@ func record(t *testing.T, r *history.Result, faults ...fault) {
 	b, err := json.MarshalIndent(x, "", "  ")
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	file := strings.NewReplacer("/", "-", "_", "-").Replace(strings.TrimPrefix(t.Name(), "Test")) + ".json"
+	file := strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(strings.TrimPrefix(t.Name(), "Test")) + ".json"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), append(b, '\n'), 0o644))
 }
