@@ -11,7 +11,7 @@ demo: ## start the server on its embedded database and let the suite judge it
 
 test: ## all tests; on a real MySQL too where Docker runs (RACE= without a C compiler)
 	go test $(RACE) -shuffle=on -timeout 60m ./...
-	go test -run 'TestEveryFault(IsCaught|GetsTheSameVerdict)' -timeout 30m ./conformance
+	go test -run 'TestEveryFault(IsCaught|GetsTheSameVerdict)|TestMoreShapes' -timeout 30m ./conformance
 
 FLAKE := 100
 flake: ## judge healthy servers over and over, in two processes at once: no verdict may ever differ; FLAKE=100 in memory, a fifth on MySQL

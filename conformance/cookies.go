@@ -17,7 +17,7 @@ func cookieAttributes() Scenario {
 			{Slug: "samesite", Text: "every one says SameSite=Strict or Lax"},
 			{Slug: "no-domain", Text: "none names a Domain"},
 			{Slug: "persistent", Text: "every one has a Max-Age or Expires"},
-			{Slug: "narrow-path", Text: "its Path covers refresh and logout and not the whole site, or it is a __Host- cookie", Level: Should},
+			{Slug: "narrow-path", Text: "its Path is narrower than the whole site where refresh and logout share a folder, or it is a __Host- cookie", Level: Should},
 			{Slug: "size", Text: "name and value have at most 4,096 bytes"},
 			{Slug: "prefix", Text: "a __Host- or __Secure- name keeps its promise"},
 			{Slug: "once", Text: "no answer sets it twice"},

@@ -15,7 +15,7 @@ func httpAnswers() Scenario {
 		Checks: []Check{
 			{Slug: "no-5xx", Text: "no request of the run is answered with 5xx, but 503"},
 			{Slug: "answered", Text: "every request is answered within the time-out"},
-			{Slug: "retry-after", Text: "every 503 and 429 carries Retry-After", Level: Should, Seen: "where the target had to answer 503 or 429"},
+			{Slug: "retry-after", Text: "every 503 and 429 carries Retry-After", Level: Should, Seen: "where the target had to answer 503 or 429, but for an outage that was asked for"},
 			{Slug: "status-401", Text: "every refused refresh token is answered with 401"},
 			{Slug: "challenge", Text: "every 401 carries WWW-Authenticate", Level: Should},
 			{Slug: "no-redirect", Text: "no call is answered with a redirect"},

@@ -222,7 +222,7 @@ func TestEveryFaultIsCaught(t *testing.T) {
 	var mu sync.Mutex
 	t.Run("fault", func(t *testing.T) {
 		for i, f := range faults {
-			if racing && i%8 > 0 {
+			if racing && i%24 > 0 {
 				continue
 			}
 			t.Run(f.Name, func(t *testing.T) {

@@ -151,6 +151,8 @@ func httpOddCookies() Scenario {
 		{"eight-kilobytes", "8,000 characters are refused", strings.Repeat("A", 8000)},
 		{"sql", "SQL is refused", "' OR '1'='1' -- "},
 		{"percent", "percent-encoding is refused", "%00%0d%0a%22"},
+		{"percent-broken", "percent signs that encode nothing are refused", "%zz%"},
+		{"percent-bytes", "percent-encoded bytes that are not UTF-8 are refused", "%ff%fe"},
 		{"utf8", "characters beyond ASCII are refused", "리프레시-토큰-🍪"},
 		{"latin1", "bytes that are not UTF-8 are refused", "caf\xe9"},
 		{"dots", "dots alone are refused", "..."},
@@ -165,6 +167,7 @@ func httpOddCookies() Scenario {
 		Checks: []Check{
 			{Slug: "nul", Text: "a NUL byte is answered with 4xx, or the connection closed"},
 			{Slug: "newline", Text: "a bare newline is answered with 4xx, or the connection closed"},
+			{Slug: "at-logout", Text: "a logout with one is no error of the server"},
 			{Slug: "untouched", Text: "the session lives on"},
 		},
 	}
@@ -185,6 +188,12 @@ func httpOddCookies() Scenario {
 			e.call = "raw"
 			s.sendRaw(e)
 			s.Check(slug, e, e.err != nil && s.ctx.Err() == nil || e.clientError(), "4xx", "")
+		}
+		if s.logoutBySession() {
+			s.Skip("at-logout", "the profile's logout does not go by the refresh token alone")
+		} else {
+			out := s.Attacker.logoutRaw("%ff%zz%", "odd cookie")
+			s.Check("at-logout", out, out.status < 500, "an answer below 500", "")
 		}
 		alive := v.Refresh()
 		s.Check("untouched", alive, alive.accepted(), "200", "")

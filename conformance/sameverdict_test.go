@@ -58,7 +58,7 @@ var byChance = []string{
 func TestEveryFaultGetsTheSameVerdict(t *testing.T) {
 	names := []string{""}
 	for i, f := range faulty.Faults() {
-		if racing && i%20 > 0 {
+		if racing && i%60 > 0 {
 			continue
 		}
 		if !slices.Contains(byChance, f.Name) {
@@ -77,10 +77,14 @@ func cookielessShapes() map[string]shape {
 
 // TestMoreShapesGetTheSameVerdict does so for shapes of real servers, with the healthy server and a dozen faults.
 func TestMoreShapesGetTheSameVerdict(t *testing.T) {
-	judgeAll(t, moreShapes(t), []string{
-		"", "reuse-plain-401", "reuse-evidence-destroyed", "rt-old-still-valid", "family-kill-is-user-wide", "logout-server-noop", "logout-kills-all-devices",
+	faults := []string{
+		"", "reuse-plain-401", "logout-server-noop", "reuse-evidence-destroyed", "rt-old-still-valid", "family-kill-is-user-wide", "logout-kills-all-devices",
 		"conc-double-spend", "exp-refresh-never-checked", "at-alg-none-accepted", "rt-accepted-as-access", "reuse-grace-forks-chain", "at-aud-not-checked",
-	})
+	}
+	if racing {
+		faults = faults[:3]
+	}
+	judgeAll(t, moreShapes(t), faults)
 }
 
 func judgeAll(t *testing.T, all map[string]shape, faults []string) {

@@ -40,10 +40,11 @@ func events(gentle bool) []event {
 	if gentle {
 		return []event{logout}
 	}
+	burst := event{"burst", true, false, (*client).burst}
 	return []event{
 		logout,
 		{"replay", true, true, (*client).replay},
-		{"burst", true, false, (*client).burst},
+		burst, burst, burst, // most real servers fall there, and a login buys one
 		{"refresh meets replay", true, true, (*client).refreshMeetsReplay},
 		{"refresh meets logout", false, false, (*client).refreshMeetsLogout},
 		{"logout with a spent token", false, true, (*client).logoutSpent},
@@ -146,6 +147,7 @@ func (c *client) replay(ctx context.Context, f *family) {
 // burst presents one token several times at once.
 func (c *client) burst(ctx context.Context, f *family) {
 	t := f.newest()
+	c.race()
 	var calls []func()
 	for range 2 + rand.IntN(7) {
 		calls = append(calls, func() { c.refresh(ctx, f, t, "burst") })

@@ -19,6 +19,7 @@ type Result struct {
 	Took        time.Duration
 	Interrupted bool
 	Calls       []*CallStats // login, refresh, logout
+	Races       int          // in which several clients presented one live token at once
 	Sessions    int          // that were checked
 	Unchecked   int          // whose history could not be searched in time
 	Impossible  int          // that no order of their calls explains

@@ -202,6 +202,13 @@ func (s *soak) lostOne() {
 	s.result.Lost++
 }
 
+// race counts a token that several clients present at once.
+func (s *soak) race() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Races++
+}
+
 func (s *soak) count(call string, r conformance.Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -85,5 +85,5 @@ func (r *Result) Sentence() string {
 	case NotEstablished:
 		return fmt.Sprintf("%s%s: not established: %s", interrupted, target, why)
 	}
-	return fmt.Sprintf("%s%s: linearizable: each answer of %d sessions (%d calls) is one that a single token family gives", interrupted, target, r.Sessions, calls)
+	return fmt.Sprintf("%s%s: linearizable: each answer of %d sessions (%d calls, %d races for a token) is one that a single token family gives", interrupted, target, r.Sessions, calls, r.Races)
 }

@@ -28,6 +28,10 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	case s.has("logout-two-cookies/none") && len(cookies) > 1:
 		cookies = nil
 	}
+	if s.has("logout-not-idempotent/percent") && slices.ContainsFunc(cookies, func(raw string) bool { return !percentDecodes(raw) }) {
+		s.problem(w, http.StatusInternalServerError, "cannot decode the cookie")
+		return
+	}
 	var states []reason
 	for _, raw := range cookies {
 		states = append(states, s.endSession(raw))

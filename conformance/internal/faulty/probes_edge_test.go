@@ -120,6 +120,8 @@ func transportProbes() map[string]probe {
 		"tx-500-on-bad-refresh":              {"401, 401", "500, 401", both(malformed, rotatedToken)},
 		"tx-500-on-bad-refresh/rotated":      {"401, 401", "401, 500", both(malformed, rotatedToken)},
 		"tx-500-on-bad-refresh/long":         {"401, 401", "401, 500", both(malformed, func(w *world) string { return w.refresh(strings.Repeat("x", 5000)).String() })},
+		"tx-500-on-bad-refresh/percent":      {"401, 401", "500, 401", both(func(w *world) string { return w.refresh("%zz").String() }, func(w *world) string { return w.refresh("%ff").String() })},
+		"tx-500-on-bad-refresh/not-utf8":     {"401, 401", "401, 500", both(func(w *world) string { return w.refresh("%zz").String() }, func(w *world) string { return w.refresh("%ff").String() })},
 		"tx-credential-echoed-in-error":      {"false", "true", refusal("secret-value")},
 		"tx-credential-echoed-in-error/hash": {"false", "true", refusal(hex.EncodeToString(sum[:]))},
 		"tx-credential-echoed-in-error/sql":  {"false", "true", refusal("SELECT")},

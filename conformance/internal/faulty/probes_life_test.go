@@ -113,6 +113,7 @@ func logoutProbes() map[string]probe {
 		"logout-not-idempotent":           {"204 204, 204", "204 401, 204", both(again, noCookie)},
 		"logout-not-idempotent/no-cookie": {"204 204, 204", "204 204, 401", both(again, noCookie)},
 		"logout-not-idempotent/garbage":   {"204, 204", "500, 204", both(garbage, noCookie)},
+		"logout-not-idempotent/percent":   {"204, 204", "500, 204", both(func(w *world) string { return w.logout("%zz").String() }, garbage)},
 		"logout-not-idempotent/stale":     {"204 401, 204 401", "401 200, 204 401", both(stale, out)},
 		"logout-not-idempotent/expired":   {"204", "401", func(w *world) string { a := w.login(); w.wait(time.Minute); return w.logout(a.refresh).String() }},
 		"logout-two-cookies/first":        {"401 401", "401 200", twoCookies},

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // refresh answers POST /auth/refresh, which exchanges the live token of a session for its successor.
@@ -223,6 +225,8 @@ func (s *Server) refusalStatus(raw string, why reason) int {
 		s.has("tx-500-on-bad-refresh") && why == malformed,
 		s.has("tx-500-on-bad-refresh/rotated") && why == rotated,
 		s.has("tx-500-on-bad-refresh/long") && len(raw) > maxToken,
+		s.has("tx-500-on-bad-refresh/percent") && !percentDecodes(raw),
+		s.has("tx-500-on-bad-refresh/not-utf8") && !decodesToText(raw),
 		s.has("tx-500-on-bad-refresh/not-ascii") && strings.ContainsFunc(raw, func(r rune) bool { return r > 127 }):
 		return http.StatusInternalServerError
 	case why == limited:
@@ -239,4 +243,16 @@ func (s *Server) refusalStatus(raw string, why reason) int {
 		return http.StatusNotFound
 	}
 	return http.StatusUnauthorized
+}
+
+// percentDecodes: a decoder of URLs does not throw.
+func percentDecodes(raw string) bool {
+	_, err := url.PathUnescape(raw)
+	return err == nil
+}
+
+// decodesToText: what it decodes to is text, if it was text before.
+func decodesToText(raw string) bool {
+	decoded, err := url.PathUnescape(raw)
+	return err != nil || utf8.ValidString(decoded) || !utf8.ValidString(raw)
 }
