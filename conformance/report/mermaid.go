@@ -69,6 +69,8 @@ func (m *mermaid) step(st conformance.Step) {
 	case st.Request == "":
 		m.note(st.Who + ": " + st.Did)
 		return
+	case isControl(m.story, st) && controlFailed(m.story):
+		return // a later one failed: then there is no yes to speak of
 	case isControl(m.story, st):
 		m.note("another user’s session still gets a yes (the control)")
 		return

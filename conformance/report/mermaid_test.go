@@ -38,6 +38,19 @@ func TestMermaid(t *testing.T) {
 	require.Contains(t, report.Mermaid(events), "participant client\n", "a note needs a lane to stand over")
 }
 
+// A control that fails in the end is no yes, whatever was answered before.
+func TestMermaidOfAFailedControl(t *testing.T) {
+	s := failing(
+		conformance.Step{N: 1, Who: "victim", Did: "refresh ‹a.R0›", Got: "200 ‹a.R0›", Request: "POST"},
+		conformance.Step{N: 2, Who: "other user", Did: "login", Got: "200 ‹b.R0›", Request: "POST"},
+		conformance.Step{N: 3, Who: "other user", Did: "refresh ‹b.R0› (control)", Got: "200 ‹b.R0›", Request: "POST"},
+	)
+	s.Reason = "the control failed: another user's live session could not refresh either"
+	out := report.Mermaid(s)
+	require.NotContains(t, out, "still gets a yes")
+	require.Contains(t, out, "other_user->>server: refresh ‹b.R0› (control)")
+}
+
 // What the target says is text: it begins no statement, and brings no HTML.
 func TestMermaidIsPlain(t *testing.T) {
 	out := report.Mermaid(failing(conformance.Step{N: 1, Who: "victim", Did: "login", Got: "400 end; <b>#35;\nalt x", Request: "POST"}))

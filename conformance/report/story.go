@@ -237,13 +237,18 @@ func shortReason(reason string) string {
 	return plain(parenthesis.ReplaceAllString(reason, ""))
 }
 
+// controlFailed: the server said no to somebody who has nothing to do with the story, so that its refusals prove nothing.
+func controlFailed(s conformance.StoryResult) bool {
+	return strings.HasPrefix(s.Reason, "the control failed")
+}
+
 // stoppedAt is the number of the step that ended a story before its end; 0: none.
 func stoppedAt(s conformance.StoryResult) int {
 	if m := stepNumber.FindStringSubmatch(s.Reason); m != nil {
 		n, _ := strconv.Atoi(m[1]) // 0 is no step
 		return n
 	}
-	if strings.HasPrefix(s.Reason, "the control failed") && len(s.Steps) > 0 {
+	if controlFailed(s) && len(s.Steps) > 0 {
 		return s.Steps[len(s.Steps)-1].N
 	}
 	return 0
