@@ -42,7 +42,7 @@ func logoutAlone() Scenario {
 				s.logoutWithoutAccess()
 				return
 			}
-			s.Skip("claimed", "the profile does not claim that")
+			s.Skip("claimed", "the profile does not claim that a logout needs the access token")
 			if s.target.profile.Logout.authorizes() {
 				s.unjudged("the profile says what a logout sends as Authorization")
 				return

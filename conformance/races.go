@@ -1,8 +1,12 @@
 package conformance
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,10 +38,27 @@ func raceRefresh() Scenario {
 				spread = max(spread, d)
 				wins[s.judgeRace(arrived)]++
 			}
-			s.Note("%d rounds of %d requests, last bytes at most %v apart; winners per round: %v", s.run.opts.RaceRounds, raceWidth, spread.Round(10*time.Microsecond), wins)
+			s.Note("%s of %d requests, last bytes at most %v apart; %s", counted(s.run.opts.RaceRounds, "round"), raceWidth, spread.Round(10*time.Microsecond), winnersPerRound(wins))
 			s.Control()
 		},
 	}
+}
+
+// winnersPerRound says in how many rounds how many won.
+func winnersPerRound(wins map[int]int) string {
+	var parts []string
+	for i, n := range slices.Sorted(maps.Keys(wins)) {
+		won := counted(n, "winner")
+		if i > 0 {
+			won = strconv.Itoa(n)
+		}
+		parts = append(parts, won+" in "+counted(wins[n], "round"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func counted(n int, what string) string {
+	return fmt.Sprint(n, " ", what, map[bool]string{true: "s"}[n != 1])
 }
 
 // judgeRace judges one round and returns how many won.
