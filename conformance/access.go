@@ -109,7 +109,7 @@ func accessLifetime() Scenario {
 		ID: "access.lifetime", Title: "The access token's lifetime agrees wherever it is stated", Level: Must, Stage: 2, Again: 3,
 		Refs: []Ref{requiredBy("RFC 7519", "§2 NumericDate"), motivatedBy("RFC 6749", "§5.1")},
 		Why:  "a lifetime in the wrong unit is 0.9 seconds or 15 hours, and a client that believes expires_in refreshes too late or all the time",
-		Hint: "compute exp once, in whole seconds, and take expires_in from the same value; what is off by whole hours was UTC read as local time (Python's datetime.utcnow().timestamp() does that)",
+		Hint: "compute exp once, in whole seconds, and take expires_in from the same value",
 		Checks: []Check{
 			{Slug: "expires-in-agrees", Text: "expires_in is exp minus iat"},
 			{Slug: "refresh-agrees", Text: "the same after a refresh"},
@@ -141,7 +141,7 @@ func accessLifetime() Scenario {
 				case e.find(place) == nil:
 					s.Skip(slug, "the answer states no lifetime beside the token's")
 				default:
-					s.Check(slug, e, math.Abs(exp-iat-float64(e.expires)) <= 1, fmt.Sprintf("%.0f", exp-iat), fmt.Sprintf("%d", e.expires))
+					s.Check(slug, e, math.Abs(exp-iat-float64(e.expires)) <= 1, "expires_in and exp − iat the same", lifetimes(exp, iat, e.expires))
 				}
 				return exp - iat
 			}
@@ -161,6 +161,23 @@ func accessLifetime() Scenario {
 			s.Victim.Keep()
 		},
 	}
+}
+
+// lifetimes names two that differ, since nobody can know from outside which of them is meant, and the unit that is suspected.
+func lifetimes(exp, iat float64, expires int64) string {
+	const milliseconds = 1e11 // counted in seconds, this is the year 5138
+	suspected, life := "", exp-iat
+	switch apart := math.Abs(life - float64(expires)); {
+	case exp > milliseconds:
+		suspected = "; an exp this large is in milliseconds"
+	case iat > milliseconds:
+		suspected = "; an iat this large is in milliseconds"
+	case float64(expires) == life*1000, life == float64(expires)*1000:
+		suspected = "; one is a thousand times the other: is it in milliseconds?"
+	case math.Mod(apart, 3600) == 0:
+		suspected = "; they are whole hours apart: was UTC read as local time in one of them?"
+	}
+	return fmt.Sprintf("expires_in %d, exp − iat %.0f%s", expires, life, suspected)
 }
 
 // issuedNow judges whether a token's iat is the time at which it came.

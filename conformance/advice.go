@@ -47,8 +47,10 @@ var adviceAccess = map[string][2]string{
 	"access.claims/own-subject": {"two users are one to every service", "sub is the user's own ID, out of his row"},
 	"access.claims/no-secrets":  {"whoever holds an access token reads it, and it goes to every service", "name the user by sub, and put nothing of his row beside it"},
 
-	"access.lifetime/plausible": {"nothing revokes an access token: a copy works until its end", "15 minutes is usual; mind seconds and milliseconds"},
-	"access.lifetime/short":     {"nothing revokes an access token: a copy works until its end", "15 minutes is usual, and a refresh brings the next one"},
+	"access.lifetime/issued-now": {"who compares the times sees a token of the future, or one that has ended", "iat is the time in UTC; what is off by whole hours was UTC read as local time (Python's datetime.utcnow().timestamp() does that)"},
+	"access.lifetime/not-future": {"a service whose clock is right refuses the token", "iat is the time in UTC; what is off by whole hours was UTC read as local time (Python's datetime.utcnow().timestamp() does that)"},
+	"access.lifetime/plausible":  {"nothing revokes an access token: a copy works until its end", "compute exp once, in whole seconds, and take expires_in from the same value"},
+	"access.lifetime/short":      {"nothing revokes an access token: a copy works until its end", "15 minutes is usual, and a refresh brings the next one"},
 
 	"access.required/works":           {"nobody gets in, with the right token either", "verify with the key, issuer and audience that the login signs with"},
 	"access.required/refreshed-works": {"a session is over with its first access token", "make the access token in one place, for login and refresh alike"},
