@@ -108,7 +108,7 @@ func (t *target) learn(e *exchange) (problem string) {
 	case !e.ok:
 		return fmt.Sprintf("%s, but %s is not %q, which the profile calls a success", where, a.SuccessAt, a.SuccessIs)
 	case e.access == nil:
-		return fmt.Sprintf("%s without a string at %s, where the profile expects the access token, so nothing can be judged", where, place(a.AccessToken))
+		return fmt.Sprintf("%s without a string at %s", where, a.noAccess())
 	case !t.profile.inCookie() && e.refresh == nil:
 		return fmt.Sprintf("%s without a string at %s, where the profile expects the refresh token", where, place(a.RefreshToken))
 	}
@@ -192,6 +192,11 @@ func accessLife(e *exchange) time.Duration {
 		return 0
 	}
 	return max(0, time.Unix(int64(exp), 0).Sub(e.at).Round(time.Second))
+}
+
+// noAccess says what it means that nothing is where the profile looks for the access token.
+func (a Answer) noAccess() string {
+	return place(a.AccessToken) + ", where the profile expects the access token; another place is a matter of answer.access_token in a profile, which conformance probe drafts"
 }
 
 // place says where a place is.

@@ -191,6 +191,9 @@ func (s *Scene) Accepted(slug string, e *exchange) {
 	if !s.unknown(slug, e) && s.Check(slug, e, e.accepted(), "2xx"+map[bool]string{true: " with tokens"}[e.call == "login" || e.call == "refresh"], "") {
 		return
 	}
+	if tokens := e.call == "login" || e.call == "refresh"; tokens && e.err == nil && e.ok && e.access == nil {
+		s.explain(slug, "there is no string at "+s.target.profile.Answer.noAccess())
+	}
 	panic(stop{})
 }
 
