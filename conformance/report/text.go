@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -17,6 +18,7 @@ type Text struct {
 	Color   bool
 	Verbose bool   // also the checks that passed
 	Scripts bool   // scripts are wanted: say why a story that failed has none
+	Program string // as the lines to run call it; conformance without
 	Rerun   string // the command line to repeat a story with, up to and including -run
 }
 
@@ -119,7 +121,7 @@ func (t Text) story(s conformance.StoryResult) {
 	if s.Verdict == conformance.Fail || s.Verdict == conformance.Warn {
 		t.printf("     means    %s\n     try      %s\n", s.Why, s.Hint)
 	}
-	t.printf("     more     conformance explain %s\n", s.ID)
+	t.printf("     more     %s explain %s\n", cmp.Or(t.Program, "conformance"), s.ID)
 	if t.Rerun != "" {
 		t.printf("     rerun    %s %s\n", t.Rerun, s.ID)
 	}

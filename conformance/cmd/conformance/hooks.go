@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,12 +136,17 @@ var hidden = map[string]string{
 	"outage": "CONFORMANCE_OUTAGE", "dsn": "CONFORMANCE_DSN",
 }
 
-// rerun is this command line without its -run and -report, and without secrets: passwords are those variables that a curl script takes them from.
-func rerun(args []string) string {
-	line, users := "conformance", 0
+// rerun is this command line without its -run and -report, up to the -run of a single story.
+func rerun(args []string) string { return again("", args) + " -run" }
+
+// again is a command line of a verb without what belongs to one run alone, and without secrets: passwords are those variables that a curl script
+// takes them from.
+func again(verb string, args []string, leave ...string) string {
+	line, users := strings.TrimSuffix(self+" "+verb, " "), 0
+	leave = append(leave, "run", "report", "repro")
 	for i := 0; i < len(args); i++ {
 		name, value, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		left := name == "run" || name == "report" || name == "repro"
+		left := slices.Contains(leave, name)
 		if (left || name == "user" || hidden[name] != "") && !joined && i+1 < len(args) {
 			i++
 			value = args[i]
@@ -156,8 +163,21 @@ func rerun(args []string) string {
 			line += " " + quoted(withoutPassword(args[i]))
 		}
 	}
-	return line + " -run"
+	return line
 }
+
+// unset are the variables of a line that again made which the environment does not have; "" if it has them all.
+func unset(line string, getenv func(string) string) string {
+	var names []string
+	for _, m := range variable.FindAllStringSubmatch(line, -1) {
+		if getenv(m[1]) == "" && !slices.Contains(names, "$"+m[1]) {
+			names = append(names, "$"+m[1])
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+var variable = regexp.MustCompile(`"\$(CONFORMANCE_[A-Z_]+|PASSWORD_\d+)"`)
 
 // withoutPassword is an argument, in which no URL has a password.
 func withoutPassword(arg string) string {

@@ -30,8 +30,9 @@ can pass the first stage. What is only a SHOULD is shown and stops nothing.
 Exit codes:
 
   0  the course is done                        3  the target is not available
-  1  a MUST does not hold: mend that           4  not established: what a story needs does not work yet
-  2  wrong flags                             130  interrupted
+  1  a MUST does not hold: mend that           4  not established: what a story needs does not work yet, or nothing
+  2  wrong flags                                  of the one -stage was judged
+                                             130  interrupted
 `
 
 // learnCommand is the parsed command line of the verb learn.
@@ -42,6 +43,8 @@ type learnCommand struct {
 	stages     []course.Stage
 	sentences  map[string]string // in the language of the lessons, by the English ones; nil for English
 	again      string            // the command line to go on with
+	whole      string            // that which judges without the course
+	unset      string            // what both have as variables and the environment has not
 }
 
 func parseLearn(args []string, getenv func(string) string, stdout io.Writer) (*learnCommand, error) {
@@ -73,7 +76,9 @@ func parseLearn(args []string, getenv func(string) string, stdout io.Writer) (*l
 	if c.stage < 0 || c.stage > len(c.stages) {
 		return nil, fmt.Errorf("-stage %d: there are stages 1 to %d; -list shows them", c.stage, len(c.stages))
 	}
-	c.again = strings.TrimSuffix(rerun(append([]string{"learn"}, slices.DeleteFunc(slices.Clone(args), isHint)...)), " -run")
+	args = slices.DeleteFunc(slices.Clone(args), isHint)
+	c.again, c.whole = again("learn", args), again("", args, "lang")
+	c.unset = unset(c.again, getenv)
 	return c, c.complete(getenv)
 }
 
@@ -112,7 +117,8 @@ type learner struct {
 	*learnCommand
 	text   report.Text
 	w      io.Writer
-	passed []conformance.StoryResult // in the stages that are done
+	passed []conformance.StoryResult // in the stages that hold
+	behind []tally                   // of those stages
 	warned map[string]bool           // checks that were shown already
 }
 
@@ -136,8 +142,7 @@ func (l *learner) lead(ctx context.Context) (int, error) {
 		}
 		l.done(st, out)
 	}
-	l.end()
-	return exitConforms, nil
+	return l.end(), nil
 }
 
 // outcome is what became of a stage.

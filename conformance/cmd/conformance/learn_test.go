@@ -75,10 +75,12 @@ func TestLearnGrowing(t *testing.T) {
 			"FAIL rotation.rotates", "There is no refresh yet at POST /auth/refresh.",
 		}},
 		{"a refresh", pupil{paths: []string{"/auth/login", "/me", "/auth/refresh"}, cookie: true}, exitFails, "Stage 9 of 11: Logout", 8, []string{
-			"FAIL logout.ends", "There is no logout yet at POST /auth/logout.",
+			"FAIL logout.ends", "There is no logout yet at POST /auth/logout.", " -stage N, where N is 1, 2, 3, 4, 5, 6, 7, 8.",
 		}},
 		{"all", pupil{paths: []string{"/auth/login", "/me", "/auth/refresh", "/auth/logout"}, cookie: true}, exitConforms, "", 10, []string{
-			"stage 11  Running it                       not judged", "needs a way to restart the target: -restart CMD", "The course is done",
+			"stage 11  Running it                       not judged: wants -admin, -logs, ", "needs a way to restart the target: -restart CMD",
+			"The course is done: your server does what 10 of its 11 stages ask for", "Stage 11 is not done: nothing of it was judged.", " -stage N, where N is 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11.",
+			"Expiry                           done as far as it was judged: 1 story, 5 checks; the rest wants -expiry-target, -session-max-ttl\n",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,8 +136,54 @@ func TestLearnOneStage(t *testing.T) {
 	require.Equal(t, exitConforms, code, said)
 	require.Contains(t, said, "Stage 1 of 11: Login")
 	require.Contains(t, said, "PASS login.malformed")
-	require.Contains(t, said, "Stage 1 is done.")
+	require.Contains(t, said, "Stage 1 is done as far as it was judged.") // -slow judges the rest
 	require.NotContains(t, said, "access.claims ")
+}
+
+// Of a stage nothing of which was judged nobody can say that it is done, and of one that was judged in part only that.
+func TestLearnNotJudged(t *testing.T) {
+	url := pupil{paths: []string{"/auth/login", "/me", "/auth/refresh", "/auth/logout"}, cookie: true}.serve(t)
+	code, said := learn(t, "-target", url, "-stage", "11")
+	require.Equal(t, exitOpen, code, said)
+	require.Contains(t, said, "not judged: wants -admin, ")
+	require.Contains(t, said, "\nStage 11 is not done: nothing of it was judged.\n")
+	code, said = learn(t, "-target", url, "-stage", "8")
+	require.Equal(t, exitConforms, code, said)
+	require.Contains(t, said, "\nStage 8 is done as far as it was judged.\n")
+	require.NotContains(t, said, "The lessons of the stages above")
+}
+
+// A hint names no fault where the call itself is not there.
+func TestLearnHintOfNothing(t *testing.T) {
+	code, said := learn(t, "-target", pupil{paths: []string{"/auth/login"}}.serve(t), "-hint")
+	require.Equal(t, exitFails, code, said)
+	require.Contains(t, said, "hint     There is nothing to look for yet: whatever was asked of me, ")
+	require.NotContains(t, said, "cmd/faulty")
+	require.Contains(t, said, "compare  with the reference server:")
+}
+
+// A login that answers under another name is told where the token was looked for, and what finds it.
+func TestLearnOtherMember(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"accessToken": "x.y.z", "token_type": "Bearer", "expires_in": 900}`)
+	}))
+	t.Cleanup(srv.Close)
+	_, said := learn(t, "-target", srv.URL)
+	require.Contains(t, said, "no string at /access_token of a JSON body")
+	require.Contains(t, said, "answer.access_token in a profile, which conformance probe drafts")
+}
+
+// What flags gave is not printed; the line to go on with says what to export.
+func TestLearnExports(t *testing.T) {
+	args := []string{"-target", "http://127.0.0.1:1", "-jwt-secret", "hush", "-hint", "-lang", "en"}
+	_, said := learn(t, args...)
+	require.NotContains(t, said, "hush")
+	require.Contains(t, said, "Export $CONFORMANCE_JWT_SECRET first, as the flags gave it.")
+	c, err := parseLearn(args, func(name string) string { return strings.TrimPrefix(name, "CONFORMANCE_USERS") }, io.Discard)
+	require.NoError(t, err)
+	require.Empty(t, c.unset)
+	require.Equal(t, `conformance -target http://127.0.0.1:1 -jwt-secret "$CONFORMANCE_JWT_SECRET"`, c.whole)
 }
 
 // Where nothing answers, or an answer cannot be judged, the next step is said.

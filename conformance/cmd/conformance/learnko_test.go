@@ -48,7 +48,7 @@ func TestLearnKorean(t *testing.T) {
 	code, said := learn(t, "-target", url, "-lang", "ko", "-hint")
 	require.Equal(t, exitFails, code, said)
 	for _, want := range []string{
-		"✓ 단계  1  로그인" + strings.Repeat(" ", 32-6) + " 완료: 스토리 ", "\n단계 2/11: 액세스 토큰\n", "\n더 읽기  docs/", "FAIL access.required",
+		"✓ 단계  1  로그인" + strings.Repeat(" ", 32-6) + " 판정한 범위에서 완료: 스토리 ", "나머지에는 -slow 필요\n", "-lang ko -stage N (N은 1)\n", "\n단계 2/11: 액세스 토큰\n", "\n더 읽기  docs/", "FAIL access.required",
 		"GET /me에 아직 me 호출이 없습니다.", "-me PATH로", "compare  참조 서버와", "access.required에서 멈췄습니다.", "conformance learn -target " + url + " -lang ko\n",
 	} {
 		require.Contains(t, strings.ReplaceAll(said, "\n              ", " "), want)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
@@ -51,6 +52,32 @@ func pathLine(w io.Writer, how string, s conformance.Scenario) {
 	_, _ = fmt.Fprintf(w, "      %-6s %-24s %s\n", how, s.ID, s.Title)
 }
 
+// tally is how much of a stage was judged.
+type tally struct {
+	stage, stories, checks, open int
+	flags                        []string // that would judge what is open
+}
+
+func tallied(st course.Stage, out outcome) tally {
+	t := tally{stage: st.N}
+	for _, s := range out.stories {
+		if s.Verdict == conformance.NotJudged {
+			t.open++
+			t.flags = append(t.flags, opener(s.Reason)...)
+		} else {
+			t.stories++
+		}
+		for _, c := range s.Checks {
+			if c.Verdict == conformance.Pass {
+				t.checks++
+			}
+		}
+	}
+	slices.Sort(t.flags)
+	t.flags = slices.Compact(t.flags)
+	return t
+}
+
 // done is a line for a stage that holds, and one for each SHOULD that does not.
 func (l *learner) done(st course.Stage, out outcome) {
 	if l.stage != 0 { // the only one: in full
@@ -61,35 +88,34 @@ func (l *learner) done(st course.Stage, out outcome) {
 		l.passed = slices.DeleteFunc(l.passed, func(old conformance.StoryResult) bool { return old.ID == s.ID })
 	}
 	l.passed = append(l.passed, out.stories...)
-	open, checks, flags := 0, 0, []string{}
-	for _, s := range out.stories {
-		if s.Verdict == conformance.NotJudged {
-			open++
-			flags = append(flags, opener(s.Reason)...)
-		}
-		for _, c := range s.Checks {
-			if c.Verdict == conformance.Pass {
-				checks++
-			}
-		}
+	t, mark := tallied(st, out), l.text.Mark(conformance.Pass)
+	l.behind = append(l.behind, t)
+	if t.checks == 0 {
+		mark = l.text.Mark(conformance.NotJudged)
 	}
-	told := fmt.Sprintf(l.in("done: %s, %s"), counted(len(out.stories)-open, l.in("%d story"), l.in("%d stories")), counted(checks, l.in("%d check"), l.in("%d checks")))
-	mark := l.text.Mark(conformance.Pass)
-	switch {
-	case checks == 0:
-		told, mark = l.in("not judged"), l.text.Mark(conformance.NotJudged)
-	case open > 0:
-		told += fmt.Sprintf(l.in("; %d not judged"), open)
-	}
-	if slices.Sort(flags); len(flags) > 0 {
-		told += " (" + strings.Join(slices.Compact(flags), " ") + ")"
-	}
-	l.say("%s stage %2d  %s %s\n", mark, st.N, fmt.Sprintf("%-*s", 32-len(wide.FindAllString(st.Title, -1)), st.Title), told)
+	l.say("%s stage %2d  %s %s\n", mark, st.N, fmt.Sprintf("%-*s", 32-len(wide.FindAllString(st.Title, -1)), st.Title), l.told(t))
 	if l.stage == 0 {
 		for _, s := range out.stories {
 			l.warnings(s)
 		}
 	}
+}
+
+// told is how far a stage is done.
+func (l *learner) told(t tally) string {
+	flags := strings.Join(t.flags, ", ")
+	counts := counted(t.stories, l.in("%d story"), l.in("%d stories")) + ", " + counted(t.checks, l.in("%d check"), l.in("%d checks"))
+	switch {
+	case t.checks == 0 && flags == "":
+		return l.in("not judged")
+	case t.checks == 0:
+		return fmt.Sprintf(l.in("not judged: wants %s"), flags)
+	case t.open > 0 && flags != "":
+		return fmt.Sprintf(l.in("done as far as it was judged: %s; the rest wants %s"), counts, flags)
+	case t.open > 0:
+		return fmt.Sprintf(l.in("done: %s; %d not judged"), counts, t.open)
+	}
+	return fmt.Sprintf(l.in("done: %s"), counts)
 }
 
 // wide are letters that take two columns.
@@ -141,9 +167,12 @@ func (l *learner) closed(st course.Stage, err error) (code int) {
 	why := strings.TrimPrefix(err.Error(), conformance.ErrUnavailable.Error()+": ")
 	if st.N == 1 || l.stage != 0 {
 		l.say("Your server cannot be judged yet:\n  %s\nStart it there, in whatever language you like; one that answers 404 to everything is a beginning. If it runs, its log\nmay show an exception that nobody caught. Then run this again:\n  %s\n", why, l.again)
+		l.exports()
 		return exitUnavailable
 	}
 	l.say("This stage begins here:\n  %s\nBuild what the lesson says, and run this again:\n  %s\n", why, l.again)
+	l.exports()
+	l.lessons()
 	return exitOpen
 }
 
@@ -161,6 +190,8 @@ func (l *learner) stop(st course.Stage, out outcome) {
 		l.hints(st, *out.stopped)
 	}
 	l.say("The course stops at %s. Mend that, and run this again:\n  %s\n", out.stopped.ID, l.again)
+	l.exports()
+	l.lessons()
 	if !l.hint {
 		l.say("-hint says more: a server with such a fault, and files to compare with.\n")
 	}
@@ -182,31 +213,48 @@ func (l *learner) next(s conformance.StoryResult) string {
 
 // missing says what is not there at all.
 func (l *learner) missing(s conformance.StoryResult) string {
-	p := l.opts.Profile
-	for _, st := range s.Steps {
-		status, _, _ := strings.Cut(st.Got, " ")
-		name, _, _ := strings.Cut(st.Did, " ")
-		call, known := map[string]conformance.Call{"login": p.Login, "refresh": p.Refresh, "logout": p.Logout, "me": p.Me}[name]
-		switch {
-		case !known || !strings.HasPrefix(st.Mark, "want"):
-		case status == "404" || status == "405" || status == "501":
-			return fmt.Sprintf(l.in("There is no %s yet at %s %s. The lesson says what to build; if yours is at another path, say -%s PATH."), name, call.Method, call.Path, name)
-		case name == "login" && s.ID == "login.success" && (status == "401" || status == "403"):
-			return l.in("The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others.")
-		}
+	if name, call := l.absent(s); name != "" {
+		return fmt.Sprintf(l.in("There is no %s yet at %s %s. The lesson says what to build; if yours is at another path, say -%s PATH."), name, call.Method, call.Path, name)
+	}
+	refused := func(st conformance.Step) bool {
+		return strings.HasPrefix(st.Did, "login") && strings.HasPrefix(st.Mark, "want") && (strings.HasPrefix(st.Got, "401") || strings.HasPrefix(st.Got, "403"))
+	}
+	if s.ID == "login.success" && slices.ContainsFunc(s.Steps, refused) {
+		return l.in("The login refuses a right password. Do the two accounts exist? -user EMAIL:PASSWORD, twice, names others.")
 	}
 	return ""
+}
+
+// absent is a call that the story wants and that is not there: whatever was asked of it, it answered so.
+func (l *learner) absent(s conformance.StoryResult) (name string, call conformance.Call) {
+	p, there := l.opts.Profile, map[string]bool{}
+	for _, st := range s.Steps {
+		name, _, _ := strings.Cut(st.Did, " ")
+		status, _, _ := strings.Cut(st.Got, " ")
+		there[name] = there[name] || status != "404" && status != "405" && status != "501"
+	}
+	for _, st := range s.Steps {
+		name, _, _ := strings.Cut(st.Did, " ")
+		call, known := map[string]conformance.Call{"login": p.Login, "refresh": p.Refresh, "logout": p.Logout, "me": p.Me}[name]
+		if known && !there[name] && strings.HasPrefix(st.Mark, "want") {
+			return name, call
+		}
+	}
+	return "", conformance.Call{}
 }
 
 // hints says more of a story that does not hold.
 func (l *learner) hints(st course.Stage, s conformance.StoryResult) {
 	wrong := unproven(s)
+	if name, _ := l.absent(s); name != "" { // any fault of it would be a guess
+		l.say("hint     There is nothing to look for yet: whatever was asked of %s, it answered that there is no such call.\n", name)
+		wrong = nil
+	} else if len(wrong) == 0 {
+		l.say("hint     The story ended before it came to its own question, since something that it needs does not work: the last step shows what.\n")
+	}
 	for _, c := range wrong[:min(len(wrong), 3)] {
 		l.printf("hint     %s: %s\n", c.ID, c.Text)
 		l.shown(c.ID)
-	}
-	if len(wrong) == 0 {
-		l.say("hint     The story ended before it came to its own question, since something that it needs does not work: the last step shows what.\n")
 	}
 	l.say("compare  with the reference server:\n")
 	for _, c := range st.Compare {
@@ -240,24 +288,67 @@ func (l *learner) shown(check string) {
 		l.printf("           go run ./conformance/cmd/faulty -fault %s   (%s)\n", f.Name, f.What)
 	}
 	if len(faults) > 0 {
-		l.printf("           conformance -target http://127.0.0.1:8081 -run %s -v\n", story)
+		l.printf("           %s -target http://127.0.0.1:8081 -run %s -v\n", self, story)
 	}
 	for _, b := range bugs.All() {
 		if slices.Contains(b.Checks, check) {
-			l.say("         it shipped: %s  (conformance bugs -v %s)\n", b.Bug, b.ID)
+			l.say("         it shipped: %s  (%s bugs -v %s)\n", b.Bug, self, b.ID)
 			return
 		}
 	}
 }
 
-// end says that the course is done, and what it left open.
-func (l *learner) end() {
+// end says what is done, and what is left open.
+func (l *learner) end() (code int) {
 	l.text.NotJudged(&conformance.Report{Stories: l.passed})
+	l.printf("\n")
 	if l.stage != 0 {
-		l.say("\nStage %d is done.\n", l.stage)
-		return
+		return l.endOfStage()
 	}
-	l.say("\nThe course is done: your server does what its %d stages ask for, as far as they were judged.\nNow judge it as a whole:\n  %s\nAnd find what is wrong with other people's servers: docs/exercises.md\n", len(l.stages), strings.Replace(l.again, " learn", "", 1))
+	judged := slices.DeleteFunc(slices.Clone(l.behind), func(t tally) bool { return t.checks == 0 })
+	l.say("The course is done: your server does what %d of its %d stages ask for, as far as they were judged.\n", len(judged), len(l.stages))
+	for _, t := range l.behind {
+		if t.checks == 0 {
+			l.say("Stage %d is not done: nothing of it was judged.\n", t.stage)
+		}
+	}
+	l.lessons()
+	l.say("Now judge it as a whole:\n  %s\n", l.whole)
+	l.exports()
+	l.say("And find what is wrong with other people's servers: docs/exercises.md\n")
+	return exitConforms
+}
+
+// endOfStage is the end where one stage alone was asked for.
+func (l *learner) endOfStage() (code int) {
+	switch t := l.behind[0]; {
+	case t.checks == 0:
+		l.say("Stage %d is not done: nothing of it was judged.\n", t.stage)
+		return exitOpen
+	case t.open > 0:
+		l.say("Stage %d is done as far as it was judged.\n", t.stage)
+	default:
+		l.say("Stage %d is done.\n", t.stage)
+	}
+	return exitConforms
+}
+
+// lessons says how to read those that a run has gone past without a word.
+func (l *learner) lessons() {
+	var stages []string
+	for _, t := range l.behind {
+		stages = append(stages, strconv.Itoa(t.stage))
+	}
+	if stages != nil {
+		l.say("The lessons of the stages above: %s -stage N, where N is %s.\n", l.again, strings.Join(stages, ", "))
+	}
+}
+
+// exports says which variables the line above it wants.
+func (l *learner) exports() {
+	if l.unset != "" {
+		l.say("Export %s first, as the flags gave it.\n", l.unset)
+	}
 }
 
 func counted(n int, one, many string) string {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
@@ -25,12 +27,27 @@ const (
 	exitInterrupted = 130
 )
 
+// self is how the lines that are printed to be run call this program.
+var self = "conformance"
+
 func main() {
+	self = started(os.Args[0])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what the first one asked for
 	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// started is how a shell starts the program again that it started as this.
+func started(as string) string {
+	switch path := filepath.ToSlash(as); {
+	case strings.Contains(path, "/go-build"): // where go run keeps it for a while
+		return "go run ./conformance/cmd/conformance"
+	case strings.Contains(path, "/"):
+		return quoted(as)
+	}
+	return "conformance"
 }
 
 // run is the whole command; main decides only the exit code.

@@ -84,6 +84,28 @@ func TestRerunHidesPasswords(t *testing.T) {
 		rerun(strings.Fields("-target http://h -user a@b.c:secret --user=d@e.f:secret -run reuse.* -v -report json=x.json -dsn mysql://u:secret@h/d -dsn=x://u:secret@h/d -dsn-rows 7")))
 }
 
+// A line to run again calls the program as it was called.
+func TestStarted(t *testing.T) {
+	for as, want := range map[string]string{
+		"conformance":                                   "conformance",
+		"bin/conformance":                               "bin/conformance",
+		"./my conformance":                              "'./my conformance'",
+		"/opt/conformance":                              "/opt/conformance",
+		"/tmp/go-build7/b001/exe/conformance":           "go run ./conformance/cmd/conformance",
+		"/home/u/.cache/go-build/3d/3d4e-d/conformance": "go run ./conformance/cmd/conformance",
+	} {
+		require.Equal(t, want, started(as))
+	}
+}
+
+// What flags gave is a variable in a line to run again; whoever has not exported it is told.
+func TestUnset(t *testing.T) {
+	line := rerun(strings.Fields("-target http://h -user a@b.c:secret -dsn x://u:secret@h/d -dsn y://h -jwt-secret s"))
+	require.Equal(t, "$PASSWORD_1, $CONFORMANCE_DSN, $CONFORMANCE_JWT_SECRET", unset(line, func(string) string { return "" }))
+	require.Equal(t, "$PASSWORD_1", unset(line, func(name string) string { return strings.TrimPrefix(name, "PASSWORD_1") }))
+	require.Empty(t, unset(rerun(nil), func(string) string { return "" }))
+}
+
 // An interrupted run prints what it knows and says so.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -158,7 +158,7 @@ func comment(w io.Writer, r *probe.Result) {
 
 // next is the command that judges the target with the profile, without passwords.
 func next(c *probing, r *probe.Result) string {
-	line := "conformance -target " + c.opts.Run.Target
+	line := self + " -target " + c.opts.Run.Target
 	switch {
 	case c.out != "" && strings.ContainsAny(c.out, "./\\"):
 		line += " -profile " + c.out

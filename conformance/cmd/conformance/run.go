@@ -160,6 +160,9 @@ func runVerb(ctx context.Context, args []string, getenv func(string) string, std
 		return fail(stderr, exitUsage, err)
 	}
 	text.Summary(rep)
+	if names := unset(text.Rerun, getenv); names != "" && rep.Verdict > conformance.Pass {
+		_, _ = fmt.Fprintf(out, "  rerun: export %s first, as the flags gave it\n", names)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "conformance: interrupted; what stands above was judged until then\n")
 	}
@@ -189,7 +192,7 @@ func (c *command) openDB(ctx context.Context) (closeDB func(), code int, err err
 // text writes for a terminal if out is one.
 func (c *command) text(out io.Writer, getenv func(string) string) report.Text {
 	live := terminal(out) && getenv("TERM") != "dumb"
-	return report.Text{W: out, Live: live, Color: live && !c.noColor}
+	return report.Text{W: out, Live: live, Color: live && !c.noColor, Program: self}
 }
 
 func write(format, file string, stdout io.Writer, rep *conformance.Report) error {
