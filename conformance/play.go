@@ -103,7 +103,7 @@ func (r *run) unjudgeable(t *target, sc Scenario) string {
 	case t.profile.lacks(sc.Needs) != "":
 		return t.profile.lacks(sc.Needs)
 	case sc.Needs&NeedSlow != 0 && !r.opts.Slow:
-		return "costs 24 wrong logins more: ask for it with -slow"
+		return "costs many logins more: ask for it with -slow"
 	case r.unhooked(t, sc) != "":
 		return r.unhooked(t, sc)
 	case sc.Needs&NeedMe != 0 && !t.profile.hasMe():

@@ -83,7 +83,7 @@ func (c *command) openingFlags(fs *flag.FlagSet, getenv func(string) string) {
 	fs.DurationVar(&o.MaxWait, "max-wait", time.Minute, "longest real wait for tokens to expire")
 	fs.BoolVar(&o.Production, "production", false, "the target runs as in production: demand Secure although this is plain http")
 	fs.BoolVar(&o.PlainHTTP, "plain-http", false, "users on other hosts come by plain http, where browsers drop Secure cookies: judge what they see")
-	fs.BoolVar(&o.Slow, "slow", false, "also the stories that cost many password checks: the timing of a refused login")
+	fs.BoolVar(&o.Slow, "slow", false, "also what costs some fifty password checks more: the timing of a refused login, and logins that are nearly right")
 	fs.IntVar(&o.RaceRounds, "rounds", 8, "`rounds` of each race, 1 to 1000; every round costs a login")
 	fs.BoolVar(&c.noColor, "no-color", getenv("NO_COLOR") != "", "no colour on a terminal; or $NO_COLOR")
 }
