@@ -109,7 +109,7 @@ func TestRun(t *testing.T) {
 		parts parts[].clients parts[].median.p50_ms parts[].median.p99_ms parts[].median.per_second parts[].name
 		parts[].rounds parts[].rounds[].operations parts[].rounds[].p50_ms parts[].rounds[].p99_ms
 		parts[].rounds[].per_second parts[].rounds[].seconds
-		ratios ratios[].clients ratios[].name ratios[].rounds ratios[].rounds[] ratios[].target ratios[].value
+		ratios ratios[].clients ratios[].limit ratios[].name ratios[].rounds ratios[].rounds[] ratios[].target ratios[].value
 		settings.bcrypt_cost settings.container settings.duration_ns settings.hash_slots settings.login_clients
 		settings.rounds started`), slices.Sorted(maps.Keys(all)))
 	require.Equal(t, map[string]bool{"settings.container": true}, empty)
@@ -127,10 +127,11 @@ func TestRun(t *testing.T) {
 		lines = append(lines, q.Name)
 		require.Regexp(t, `(?m)^`+q.Name+` +\d+ +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  `, stdout.String())
 	}
-	require.Equal(t, []string{partFloor, partRefresh, partFloor, partRefresh, partBcrypt, partLogin, partBurst, partBurst,
-		"http/floor", "http/floor", "login/bcrypt", "busy/quiet", "busy/quiet"}, lines)
+	require.Equal(t, []string{partFloor, partRefresh, partFloor, partRefresh, partFloor, partRefresh, partFloor, partRefresh,
+		partBcrypt, partLogin, partBurst, partBurst,
+		"http/floor", "http/floor", "http/floor", "http/floor", "login/bcrypt", "busy/quiet", "busy/quiet"}, lines)
 	require.NotContains(t, stdout.String(), "did not come to its end")
-	require.Equal(t, 16, strings.Count(stderr.String(), "\nround "))
+	require.Equal(t, 24, strings.Count(stderr.String(), "\nround "))
 
 	requireEmpty(t, url)
 	requireSameStatement(t, databaseName(url))
@@ -173,7 +174,9 @@ func TestConnectsAsTheServer(t *testing.T) {
 	db, err := openDatabase(t.Context(), mysqltest.RootURL(t))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.close()) }()
-	s, err := startServer(t.Context(), t.TempDir(), db.url, 4)
+	program, err := buildServer(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	s, err := startServer(t.Context(), program, db.url, 4, "serve")
 	require.NoError(t, err)
 	defer s.stop()
 	conn, err := db.pool.Conn(t.Context())
@@ -247,7 +250,12 @@ func TestLeavesNothingRunning(t *testing.T) {
 	defer cancel()
 	db, err := openDatabase(ctx, "")
 	require.NoError(t, err)
-	s, err := startServer(ctx, t.TempDir(), db.url, 4)
+	program, err := buildServer(ctx, t.TempDir())
+	if err != nil {
+		require.NoError(t, db.close())
+	}
+	require.NoError(t, err)
+	s, err := startServer(ctx, program, db.url, 4, "serve")
 	if err != nil {
 		require.NoError(t, db.close())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,15 +48,15 @@ is acknowledged. Otherwise as the image has it.
 neighbours in a round, and change places from one to the next, so that both meet the same weather. Clients are a closed loop over kept-alive
 connections: the next request goes when the last has been answered. A ratio is taken within a round; shown are the median of the rounds, and
 in brackets the lowest and the highest. bcrypt cost %[15]d; the server hashes %[16]d at a time, and so does the bare bcrypt.
-
 `, "`bench/`", "`docs/results/bench.json`", r.Started.Format("2 January 2006"), m.OS, m.Arch, m.Cores, m.GOMAXPROCS, m.Go,
 		m.MySQL.Version, m.MySQL.FlushLog, m.MySQL.SyncBinlog, onOff(m.MySQL.BinaryLog), r.rounds(), s.Duration, s.BcryptCost, s.HashSlots)
-	r.documentParts(out)
-	r.documentRatios(out)
+	documentParts(out, r.Parts)
+	documentRatios(out, r.Ratios)
 	fmt.Fprint(out, `
-"Bare UPDATE" is the statement of a rotation on the same kind of table, from as many connections, without server, tokens or HTTP. "Logins
-burst" means that logins keep every hash slot busy while the refreshes are measured.
-
+"Bare UPDATE" is the statement of a rotation on the same kind of table, from as many connections, without server, tokens or HTTP; both have
+at most 32 connections to MySQL. "Logins burst" means that logins keep every hash slot busy while the refreshes are measured.
+`)
+	fmt.Fprint(out, `
 Measure yours, where Docker runs and nothing else does: `+"`go run ./bench -json bench.json`.\n")
 }
 
@@ -71,34 +72,37 @@ var partNames = map[string]string{
 	partFloor: "bare UPDATE", partRefresh: "refresh over HTTP", partBcrypt: "bare bcrypt", partLogin: "login over HTTP", partBurst: "refresh while logins burst",
 }
 
-func (r *report) documentParts(out io.Writer) {
-	fmt.Fprint(out, "| | clients | per second | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |\n")
-	for _, p := range r.Parts {
+// ratioNames are the ratios in a reader's words.
+var ratioNames = map[string]string{
+	"http/floor": "refreshes over HTTP to bare UPDATEs", "login/bcrypt": "logins over HTTP to bare bcrypt",
+	"busy/quiet": "p99 of a refresh while logins burst to p99 without",
+}
+
+func documentParts(out io.Writer, parts []measured) {
+	if len(parts) == 0 {
+		return
+	}
+	fmt.Fprint(out, "\n| | clients | per second | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |\n")
+	for _, p := range parts {
 		fmt.Fprintf(out, "| %s | %d | %s | %s | %s |\n", partNames[p.Name], p.Clients,
-			spread("%.0f", p, perSecond), spread("%.2f", p, func(s sample) float64 { return s.P50 }), spread("%.2f", p, p99))
+			spread("%.0f", p.values(perSecond)), spread("%.2f", p.values(p50)), spread("%.2f", p.values(p99)))
 	}
 }
 
-func (r *report) documentRatios(out io.Writer) {
+func documentRatios(out io.Writer, ratios []ratio) {
+	if len(ratios) == 0 {
+		return
+	}
 	fmt.Fprint(out, "\n| ratio | clients | median (lowest to highest) | aim |\n| --- | ---: | ---: | ---: |\n")
-	for _, q := range r.Ratios {
-		name := map[string]string{
-			"http/floor": "refreshes over HTTP to bare UPDATEs", "login/bcrypt": "logins over HTTP to bare bcrypt",
-			"busy/quiet": "p99 of a refresh while logins burst to p99 without",
-		}[q.Name]
-		aim := "–"
-		if q.Target > 0 {
-			aim = fmt.Sprintf("%.2f or more", q.Target)
-		}
-		fmt.Fprintf(out, "| %s | %d | %.2f (%.2f to %.2f) | %s |\n", name, q.Clients, q.Value, slices.Min(q.Rounds), slices.Max(q.Rounds), aim)
+	for _, q := range ratios {
+		fmt.Fprintf(out, "| %s | %d | %s | %s |\n", ratioNames[q.Name], q.Clients, spread("%.2f", q.Rounds), cmp.Or(q.aim(), "–"))
 	}
 }
 
-// spread is the median of a part's rounds, with the lowest and the highest.
-func spread(format string, p measured, of func(sample) float64) string {
-	var all []float64
-	for _, s := range p.Rounds {
-		all = append(all, of(s))
+// spread is the median of the rounds, with the lowest and the highest if there were several.
+func spread(format string, rounds []float64) string {
+	if len(rounds) == 1 {
+		return fmt.Sprintf(format, rounds[0])
 	}
-	return fmt.Sprintf(strings.ReplaceAll("F (F to F)", "F", format), median(all), slices.Min(all), slices.Max(all))
+	return fmt.Sprintf(strings.ReplaceAll("F (F to F)", "F", format), median(rounds), slices.Min(rounds), slices.Max(rounds))
 }

@@ -78,6 +78,8 @@ Measures the server in server/, built and started as a process of its own, on a 
   bcrypt    what a login costs at least: one comparison, as many at a time as the server allows itself
   burst     rotations while logins keep every hash slot of the server busy
 
+Rotations and their floor are measured at 64 and 256 clients too, where both have the same 32 connections to MySQL.
+
 All parts take turns in every round; the table on standard output shows the medians of the rounds, and the ratios
 http/floor and login/bcrypt, which say how much of the machine's time is spent on what must be done. Load generator,
 server and database share one machine, so a rate is worth nothing on another. Progress goes to standard error. Ctrl-C ends

@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
-
-// part is one kind of work at one number of clients.
-type part struct {
-	name    string
-	clients int
-	measure func(ctx context.Context, d time.Duration) (sample, error)
-}
 
 // The names of the parts.
 const (
@@ -25,69 +19,62 @@ const (
 	partBurst   = "refresh during logins"
 )
 
-// few and many are the numbers of clients that refresh: latency, then throughput.
-const few, many = 1, 16
+// These are the numbers of clients that refresh: latency, then throughput, then more clients than the 32 connections to the
+// database.
+const few, many, crowd, throng = 1, 16, 64, 256
 
-// newParts opens a connection for every client, a session for every browser, and a row for every worker of the floor. All of
-// them last until ctx ends.
-func newParts(ctx context.Context, s settings, db *database, addr string) ([]part, error) {
-	var rows, browsers, bare, logins []operation
-	for range many {
-		row, err := newFloorRow(ctx, db.pool)
-		if err != nil {
-			return nil, err
+// newParts makes a session for every browser, and a row for every worker of the floor.
+func newParts(ctx context.Context, l *lab, addr string) ([]part, error) {
+	rows := make([]operation, throng)
+	err := inParallel(ctx, throng, many, func(ctx context.Context, i int) error {
+		row, err := newFloorRow(ctx, l.db.pool)
+		if err == nil {
+			rows[i] = row.rotate
 		}
-		rows = append(rows, row.rotate)
-		b, err := newBrowser(ctx, addr)
-		if err != nil {
-			return nil, err
-		}
-		browsers = append(browsers, b.refresh)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	for range s.HashSlots {
-		check, err := bareBcrypt(s.BcryptCost)
+	browsers, err := l.newBrowsers(ctx, addr, throng)
+	if err != nil {
+		return nil, err
+	}
+	var bare []operation
+	for range l.settings.HashSlots {
+		check, err := bareBcrypt(l.settings.BcryptCost)
 		if err != nil {
 			return nil, err
 		}
 		bare = append(bare, check)
 	}
-	for i := range s.LoginClients {
-		c, err := dial(ctx, addr)
-		if err != nil {
-			return nil, err
+	var parts []part
+	for _, n := range []int{few, many, crowd, throng} {
+		parts = append(parts, looping(partFloor, rows[:n]), refreshing(partRefresh, addr, browsers[:n]))
+	}
+	guests, logins := newLogins(l.settings.LoginClients)
+	login := online(addr, guests, func(ctx context.Context, d time.Duration) (sample, error) { return closedLoop(ctx, d, logins) })
+	parts = append(parts, looping(partBcrypt, bare), part{partLogin, len(guests), login})
+	for _, n := range []int{few, many} {
+		measure := func(ctx context.Context, d time.Duration) (sample, error) {
+			return duringLogins(ctx, d, refreshes(browsers[:n]), logins)
 		}
-		user := demoUsers[i%len(demoUsers)]
+		parts = append(parts, part{partBurst, n, online(addr, slices.Concat(guests, browsers[:n]), measure)})
+	}
+	return parts, nil
+}
+
+// newLogins are browsers without a session, and what they do.
+func newLogins(n int) (guests []*browser, logins []operation) {
+	for i := range n {
+		guest, user := new(browser), demoUsers[i%len(demoUsers)]
+		guests = append(guests, guest)
 		logins = append(logins, func(context.Context) error {
-			_, err := c.login(user.email, user.password)
+			_, err := guest.login(user.email, user.password)
 			return err
 		})
 	}
-
-	loop := func(name string, clients []operation) part {
-		return part{name, len(clients), func(ctx context.Context, d time.Duration) (sample, error) {
-			return closedLoop(ctx, d, clients)
-		}}
-	}
-	burst := func(clients []operation) part {
-		return part{partBurst, len(clients), func(ctx context.Context, d time.Duration) (sample, error) {
-			return duringLogins(ctx, d, clients, logins)
-		}}
-	}
-	return []part{
-		loop(partFloor, rows[:few]), loop(partRefresh, browsers[:few]),
-		loop(partFloor, rows), loop(partRefresh, browsers),
-		loop(partBcrypt, bare), loop(partLogin, logins),
-		burst(browsers[:few]), burst(browsers),
-	}, nil
-}
-
-func newBrowser(ctx context.Context, addr string) (*browser, error) {
-	c, err := dial(ctx, addr)
-	if err != nil {
-		return nil, err
-	}
-	cookie, err := c.login(demoUsers[0].email, demoUsers[0].password)
-	return &browser{client: c, cookie: cookie}, err
+	return guests, logins
 }
 
 // bareBcrypt is what no login can do without.

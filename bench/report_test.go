@@ -32,7 +32,7 @@ func TestRatios(t *testing.T) {
 		}
 		r.Parts = append(r.Parts, m)
 	}
-	r.Ratios = r.ratios()
+	r.Ratios = compare(r.Parts, ofRounds(r.Settings))
 	var got []ratio
 	for _, q := range r.Ratios {
 		q.about = ""
@@ -40,15 +40,16 @@ func TestRatios(t *testing.T) {
 	}
 	require.Equal(t, []ratio{
 		{Name: "http/floor", Clients: few, Value: 0.65, Rounds: []float64{0.5, 0.8}},
-		{Name: "http/floor", Clients: many, Value: 0.6, Target: 0.55, Rounds: []float64{0.5, 0.6, 1}},
-		{Name: "login/bcrypt", Clients: 4, Value: 0.75, Target: 0.9, Rounds: []float64{0.75}},
-		{Name: "busy/quiet", Clients: few, Value: 3, Rounds: []float64{3}},
+		{Name: "http/floor", Clients: many, Value: 0.6, Target: 0.7, Rounds: []float64{0.5, 0.6, 1}},
+		{Name: "login/bcrypt", Clients: 4, Value: 0.75, Target: 0.95, Rounds: []float64{0.75}},
+		{Name: "busy/quiet", Clients: few, Value: 3, Limit: 3, Rounds: []float64{3}},
 	}, got)
 
 	var table bytes.Buffer
 	r.writeTable(&table)
 	require.Contains(t, table.String(), "medians of 0 rounds")
-	require.Contains(t, table.String(), "\nhttp/floor                  16        0.60      0.50      1.00  the same; aim: 0.55 or more\n")
+	require.Contains(t, table.String(), "\nhttp/floor                  16        0.60      0.50      1.00  the same; aim: 0.70 or more\n")
+	require.Contains(t, table.String(), "p99 without; aim: at most 3.00\n")
 	require.Contains(t, table.String(), "\nrefresh                      1        80.0 ")
 	require.NotRegexp(t, partBurst+` +16`, table.String())
 	require.Contains(t, table.String(), "did not come to its end")

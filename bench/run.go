@@ -20,7 +20,7 @@ func benchmark(ctx context.Context, s settings, stdout, stderr io.Writer) (err e
 	}
 	r := &report{Started: time.Now().UTC(), Settings: s, Machine: thisMachine()}
 	err = r.measure(ctx, stderr)
-	r.Complete, r.Ratios = err == nil, r.ratios()
+	r.Complete, r.Ratios = err == nil, compare(r.Parts, ofRounds(s))
 	if len(r.Parts) > 0 {
 		r.writeTable(stdout)
 	}
@@ -30,7 +30,7 @@ func benchmark(ctx context.Context, s settings, stdout, stderr io.Writer) (err e
 	return err
 }
 
-// measure starts database and server, fills r, and ends them.
+// measure starts the database, fills r, and ends it.
 func (r *report) measure(ctx context.Context, stderr io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "jwt-toy-bench-")
 	if err != nil {
@@ -46,53 +46,28 @@ func (r *report) measure(ctx context.Context, stderr io.Writer) (err error) {
 	if r.Machine.MySQL, err = db.about(ctx); err != nil {
 		return err
 	}
-	server, err := startServer(ctx, dir, db.url, r.Settings.BcryptCost)
+	program, err := buildServer(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer server.stop()
-	if err := r.measureParts(ctx, db, server.addr, stderr); err != nil {
-		if ctx.Err() != nil { // then err is but its consequence
-			return context.Cause(ctx)
-		}
-		return fmt.Errorf("%w\nthe end of the server's log:\n%s", err, server.lastWords())
+	l := &lab{r.Settings, db, program, stderr}
+	err = r.measureRounds(ctx, l)
+	if err != nil && ctx.Err() != nil { // then err is but its consequence
+		return context.Cause(ctx)
 	}
-	return nil
+	return err
 }
 
-func (r *report) measureParts(ctx context.Context, db *database, addr string, stderr io.Writer) error {
-	connected, disconnect := context.WithCancel(ctx)
-	defer disconnect() // before the server stops, which would wait for its clients
-	if err := createFloor(ctx, db.pool); err != nil {
-		return err
-	}
-	parts, err := newParts(connected, r.Settings, db, addr)
-	if err != nil {
-		return err
-	}
-	d := r.Settings.Duration
-	fmt.Fprintf(stderr, "%d rounds of %d parts of %s or a little more, after one that is short and does not count\n", r.Settings.Rounds, len(parts), d)
-	for _, p := range parts {
-		if _, err := p.measure(connected, d/10); err != nil {
+// measureRounds is what every run measures.
+func (r *report) measureRounds(ctx context.Context, l *lab) error {
+	return l.withServer(ctx, l.db.url, l.settings.BcryptCost, func(ctx context.Context, s *server) error {
+		if err := createFloor(ctx, l.db.pool); err != nil {
 			return err
 		}
-	}
-	for _, p := range parts {
-		r.Parts = append(r.Parts, measured{Name: p.name, Clients: p.clients})
-	}
-	for round := range r.Settings.Rounds {
-		for i := range parts {
-			if round%2 == 1 { // of two neighbours not always the same comes first
-				i = len(parts) - 1 - i
-			}
-			got, err := parts[i].measure(connected, d)
-			if err != nil {
-				return err
-			}
-			r.Parts[i].add(got)
-			fmt.Fprintf(stderr, "round %d of %d: %-21s clients %-2d %9.1f/s  p99 %.2f ms\n",
-				round+1, r.Settings.Rounds, parts[i].name, parts[i].clients, got.PerSecond, got.P99)
+		parts, err := newParts(ctx, l, s.addr)
+		if err != nil {
+			return err
 		}
-	}
-	return nil
+		return l.takeTurns(ctx, parts, &r.Parts)
+	})
 }

@@ -36,19 +36,25 @@ type server struct {
 	ended   chan struct{} // closed when it has
 }
 
-// startServer builds the server into dir and starts it there. Stop it with stop, also after ctx has ended.
-func startServer(ctx context.Context, dir, databaseURL string, bcryptCost int) (*server, error) {
-	program := filepath.Join(dir, "server")
+// buildServer builds the server into dir.
+func buildServer(ctx context.Context, dir string) (program string, err error) {
+	program = filepath.Join(dir, "server")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, serverPackage).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the server: %w\n%s", err, out)
+		return "", fmt.Errorf("build the server: %w\n%s", err, out)
 	}
-	s := &server{logName: filepath.Join(dir, "server.log"), ended: make(chan struct{})}
-	log, err := os.Create(s.logName) // a file, since reading a pipe would cost our processors
+	return program, nil
+}
+
+// startServer starts a server where its program is. Stop it with stop, also after ctx has ended.
+func startServer(ctx context.Context, program, databaseURL string, bcryptCost int, args ...string) (*server, error) {
+	dir := filepath.Dir(program)
+	log, err := os.CreateTemp(dir, "server-*.log") // a file, since reading a pipe would cost our processors
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()              // the server has its own copy
-	s.cmd = exec.Command(program, "serve", "-seed") //nolint:noctx // stop ends it, politely
+	defer func() { _ = log.Close() }() // the server has its own copy
+	s := &server{logName: log.Name(), ended: make(chan struct{})}
+	s.cmd = exec.Command(program, args...) //nolint:noctx // stop ends it, politely
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, log, log
 	s.cmd.Env = []string{ // and not ours, which may configure another server
 		"ENV=dev", "ADDR=127.0.0.1:0", "DATABASE_URL=" + databaseURL, "BCRYPT_COST=" + strconv.Itoa(bcryptCost),
@@ -87,7 +93,7 @@ func (s *server) awaitListening(ctx context.Context) error {
 			return errors.New("it ended")
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
