@@ -20,12 +20,14 @@ import (
 const (
 	containerTimeout = 5 * time.Minute // the image may have to be pulled
 	cleanupTimeout   = 30 * time.Second
+	dropTimeout      = 3 * time.Minute // of a large table
 )
 
 // database is an empty MySQL database for one run.
 type database struct {
 	url       string // for the server
 	pool      *sql.DB
+	patient   *sql.DB                  // waits as long as a statement on a large table takes
 	container testcontainers.Container // nil: somebody else's database
 }
 
@@ -41,18 +43,31 @@ func openDatabase(ctx context.Context, databaseURL string) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
+	if err := db.openPools(config); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	db.pool = sql.OpenDB(connector)
+	if err := db.awaitEmpty(ctx); err != nil {
+		return nil, errors.Join(err, db.pool.Close(), db.patient.Close(), db.terminate())
+	}
+	return db, nil
+}
+
+func (db *database) openPools(config *mysql.Config) error {
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
+	config = config.Clone()
+	config.ReadTimeout = 0
+	patient, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
+	db.pool, db.patient = sql.OpenDB(connector), sql.OpenDB(patient)
 	// As the server's pool: internal/store/mysql.go.
 	db.pool.SetMaxOpenConns(32)
 	db.pool.SetMaxIdleConns(32)
-	if err := db.awaitEmpty(ctx); err != nil {
-		return nil, errors.Join(err, db.pool.Close(), db.terminate())
-	}
-	return db, nil
+	return nil
 }
 
 // startContainer returns when the container runs, which is before MySQL answers.
@@ -181,17 +196,17 @@ func (db *database) close() error {
 		if db.container == nil {
 			errs = append(errs, db.empty())
 		}
-		errs = append(errs, db.pool.Close())
+		errs = append(errs, db.pool.Close(), db.patient.Close())
 	}
 	return errors.Join(append(errs, db.terminate())...)
 }
 
 func (db *database) empty() error {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
 	defer cancel()
 	tables, err := db.tables(ctx)
 	if err == nil && len(tables) > 0 {
-		_, err = db.pool.ExecContext(ctx, `DROP TABLE `+strings.Join(tables, ", "))
+		_, err = db.patient.ExecContext(ctx, `DROP TABLE `+strings.Join(tables, ", "))
 	}
 	if err != nil {
 		return fmt.Errorf("empty the database: %w", err)

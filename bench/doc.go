@@ -56,8 +56,19 @@ in brackets the lowest and the highest. bcrypt cost %[15]d; the server hashes %[
 "Bare UPDATE" is the statement of a rotation on the same kind of table, from as many connections, without server, tokens or HTTP; both have
 at most 32 connections to MySQL. "Logins burst" means that logins keep every hash slot busy while the refreshes are measured.
 `)
-	fmt.Fprint(out, `
-Measure yours, where Docker runs and nothing else does: `+"`go run ./bench -json bench.json`.\n")
+	all := ""
+	if len(r.Studies) > 0 {
+		all = "-all "
+		fmt.Fprintf(out, `
+What follows was measured after these rounds, one question at a time. As no login is timed, the servers hash at cost %d, and at cost %d
+only for the start-up.
+`, sessionCost, s.BcryptCost)
+	}
+	for _, st := range r.Studies {
+		st.document(out, s)
+	}
+	fmt.Fprintf(out, `
+Measure yours, where Docker runs and nothing else does: `+"`go run ./bench %s-json bench.json`.\n", all)
 }
 
 func onOff(on bool) string {
@@ -70,12 +81,19 @@ func onOff(on bool) string {
 // partNames are the parts in a reader's words.
 var partNames = map[string]string{
 	partFloor: "bare UPDATE", partRefresh: "refresh over HTTP", partBcrypt: "bare bcrypt", partLogin: "login over HTTP", partBurst: "refresh while logins burst",
+	partMySQL: "refresh on MySQL", partSQLite: "refresh on SQLite",
+	partReplayYoung: "replay, young session", partReplayOld: "replay, old session",
+	partLogoutYoung: "logout, young session", partLogoutOld: "logout, old session",
+	partQuiet: "refresh without a cleanup", partCleanup: "refresh during a cleanup",
 }
 
 // ratioNames are the ratios in a reader's words.
 var ratioNames = map[string]string{
 	"http/floor": "refreshes over HTTP to bare UPDATEs", "login/bcrypt": "logins over HTTP to bare bcrypt",
-	"busy/quiet": "p99 of a refresh while logins burst to p99 without",
+	"busy/quiet":        "p99 of a refresh while logins burst to p99 without",
+	"sqlite/mysql":      "refreshes on SQLite to refreshes on MySQL",
+	"old/young, replay": "p50 of a replay that ends an old session to a young one's", "old/young, logout": "the same for a logout",
+	"cleanup/quiet": "p99 of a refresh during a cleanup to p99 without",
 }
 
 func documentParts(out io.Writer, parts []measured) {
@@ -99,10 +117,54 @@ func documentRatios(out io.Writer, ratios []ratio) {
 	}
 }
 
+func documentFigures(out io.Writer, figures []figure) {
+	if len(figures) == 0 {
+		return
+	}
+	fmt.Fprint(out, "\n| | median (lowest to highest) |\n| --- | ---: |\n")
+	for _, f := range figures {
+		fmt.Fprintf(out, "| %s, %s | %s |\n", f.Name, f.Unit, spread("%.0f", f.Rounds))
+	}
+}
+
 // spread is the median of the rounds, with the lowest and the highest if there were several.
 func spread(format string, rounds []float64) string {
 	if len(rounds) == 1 {
 		return fmt.Sprintf(format, rounds[0])
 	}
 	return fmt.Sprintf(strings.ReplaceAll("F (F to F)", "F", format), median(rounds), slices.Min(rounds), slices.Max(rounds))
+}
+
+// document writes a section on a study.
+func (st *study) document(out io.Writer, s settings) {
+	title, text := st.explain(s)
+	fmt.Fprintf(out, "\n## %s\n\n%s\n", title, text)
+	if st.LeftOut != "" {
+		fmt.Fprintf(out, "\nIt was %s.\n", st.LeftOut)
+	}
+	documentParts(out, st.Parts)
+	documentRatios(out, st.Ratios)
+	documentFigures(out, st.Figures)
+}
+
+// explain returns the heading of a study and what a reader must know of it.
+func (st *study) explain(s settings) (title, text string) {
+	switch st.Name {
+	case studyEngines:
+		return "SQLite beside MySQL", "The same server and clients on a fresh SQLite file, which lies in the folder for temporary files."
+	case studyAge:
+		return "Old sessions", fmt.Sprintf(`A replay must end a session, and a logout too, however often it was rotated before: old sessions %s times, young ones %s. %d of each
+were ended in each way, in turn, by one client; of each it was checked that it had ended. The replay presents the token of the login.`,
+			thousands(s.oldRotations()), thousands(s.youngRotations()), ends-1)
+	case studyCleanup:
+		return "Cleanup beside load", fmt.Sprintf(`In each round `+"`server cleanup`"+` removes %s families whose life has ended, while clients refresh from its first moment to its last. It
+pauses between its batches, so its rate is not what the database could do.`, thousands(s.expired()))
+	case studyMemory:
+		return "Memory", fmt.Sprintf(`Resident size of the server's process, which is read after every %s logins. The growth is that from one reading to the next,
+after the first; as sessions live in the database, it should be about nothing.`, thousands(s.idleSessions()))
+	case studyStart:
+		return "Start-up", fmt.Sprintf(`From the start of the process until it listens, %d times each: with all migrations where the database is empty, and one bcrypt
+hash of cost %d, against which the passwords of unknown users are checked.`, starts, s.BcryptCost)
+	}
+	return st.Name, ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 )
 
@@ -28,6 +29,11 @@ func (l *lab) withServer(ctx context.Context, databaseURL string, bcryptCost int
 		return fmt.Errorf("%w\nthe end of the server's log:\n%s", err, s.lastWords())
 	}
 	return nil
+}
+
+// sqlite is the URL of a file next to the server's program. It goes with the folder.
+func (l *lab) sqlite(file string) string {
+	return "sqlite:///" + filepath.Join(filepath.Dir(l.program), file)
 }
 
 // newBrowsers logs in n times, as many at once as the server has work for.

@@ -19,9 +19,14 @@ type sample struct {
 // operation is what one client does again and again: one refresh, one login, one UPDATE. It checks its own outcome.
 type operation func(context.Context) error
 
-// closedLoop lets each client repeat its operation for d, the next as soon as the last has ended, and the last to its end. The
-// first error ends all.
+// closedLoop lets each client repeat its operation for d.
 func closedLoop(ctx context.Context, d time.Duration, clients []operation) (sample, error) {
+	return loopWhile(ctx, func(since time.Duration) bool { return since < d }, clients)
+}
+
+// loopWhile lets each client repeat its operation, the next as soon as the last has ended, and the last to its end; more says,
+// from the time since the start, whether another one begins after the first. The first error ends all.
+func loopWhile(ctx context.Context, more func(since time.Duration) bool, clients []operation) (sample, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	took := make([][]time.Duration, len(clients))
@@ -30,7 +35,7 @@ func closedLoop(ctx context.Context, d time.Duration, clients []operation) (samp
 	start := time.Now()
 	for i, do := range clients {
 		running.Go(func() {
-			for now := start; now.Sub(start) < d; now = ended[i] {
+			for now := start; now.Equal(start) || more(now.Sub(start)); now = ended[i] {
 				err := ctx.Err()
 				if err == nil {
 					err = do(ctx)

@@ -4,7 +4,7 @@
 //
 // In each round it measures, one after another, rotations over HTTP beside the bare UPDATE on MySQL, logins over HTTP beside bare
 // bcrypt, and rotations while logins burst. Neighbours in one round share the weather of the machine, so their ratio says more
-// than either number. It asserts nothing; it exits with 0 if everything was measured, 1 if not, 2 if it was called wrongly.
+// than either number. With -all it then measures what takes long: studies.go lists it. It asserts nothing; it exits with 0 if everything was measured, 1 if not, 2 if it was called wrongly.
 package main
 
 import (
@@ -32,9 +32,11 @@ type settings struct {
 	Rounds       int           `json:"rounds"`
 	Duration     time.Duration `json:"duration_ns"` // of one part in one round
 	BcryptCost   int           `json:"bcrypt_cost"`
-	HashSlots    int           `json:"hash_slots"`    // how many passwords the server hashes at a time, and the bare bcrypt too
-	LoginClients int           `json:"login_clients"` // more than slots, so that no slot waits for a client
-	Container    bool          `json:"container"`     // MySQL runs in a container of our own
+	HashSlots    int           `json:"hash_slots"`         // how many passwords the server hashes at a time, and the bare bcrypt too
+	LoginClients int           `json:"login_clients"`      // more than slots, so that no slot waits for a client
+	Container    bool          `json:"container"`          // MySQL runs in a container of our own
+	Families     int           `json:"families,omitempty"` // to scale -all by; 0: without it
+	all          bool
 	databaseURL  string
 	jsonFile     string
 	docFrom      string
@@ -80,6 +82,14 @@ Measures the server in server/, built and started as a process of its own, on a 
 
 Rotations and their floor are measured at 64 and 256 clients too, where both have the same 32 connections to MySQL.
 
+With -all it then measures, each for itself:
+
+  engines     refreshes on a fresh SQLite file, beside MySQL
+  age         replays and logouts that end sessions of 10,000 rotations, beside those of 10
+  cleanup     refreshes while expired families are removed, 200,000 in each round, beside refreshes without
+  memory      how the server grows with every 1,000 sessions
+  start-up    until the server listens, on an empty and a migrated MySQL schema, and on SQLite
+
 All parts take turns in every round; the table on standard output shows the medians of the rounds, and the ratios
 http/floor and login/bcrypt, which say how much of the machine's time is spent on what must be done. Load generator,
 server and database share one machine, so a rate is worth nothing on another. Progress goes to standard error. Ctrl-C ends
@@ -88,6 +98,7 @@ the run and prints what is known.
 Examples:
   go run ./bench
   go run ./bench -rounds 1 -duration 500ms -cost 4
+  go run ./bench -all -json bench.json
   go run ./bench -database-url mysql://root:secret@127.0.0.1:3306/scratch -json bench.json
 
 Flags:
@@ -96,6 +107,9 @@ Flags:
   -rounds N          how often every part is measured (default 5)
   -duration D        how long a part lasts in a round (default 2s)
   -cost N            bcrypt cost, 4 to 15 (default 12)
+  -all               measure what takes long, too
+  -families N        10000 to 100000000: the numbers of -all shrink and grow with it
+                     (default 10000000)
   -json FILE         write every number there too
   -doc FILE          measure nothing: write docs/performance.md from what -json wrote, to standard output
 
@@ -109,6 +123,8 @@ func newFlags(s *settings) *flag.FlagSet {
 	fs.IntVar(&s.Rounds, "rounds", 5, "")
 	fs.DurationVar(&s.Duration, "duration", 2*time.Second, "")
 	fs.IntVar(&s.BcryptCost, "cost", 12, "")
+	fs.BoolVar(&s.all, "all", false, "")
+	fs.IntVar(&s.Families, "families", 10_000_000, "")
 	fs.StringVar(&s.jsonFile, "json", "", "")
 	fs.StringVar(&s.docFrom, "doc", "", "")
 	return fs
@@ -130,6 +146,11 @@ func parseFlags(args []string) (settings, error) {
 		return s, fmt.Errorf("-duration is %s, not 10ms to 10m; %w", s.Duration, errUsage)
 	case s.BcryptCost < 4 || s.BcryptCost > 15:
 		return s, fmt.Errorf("-cost is %d, not 4 to 15; %w", s.BcryptCost, errUsage)
+	case s.Families < 10_000 || s.Families > 100_000_000:
+		return s, fmt.Errorf("-families is %d, not 10000 to 100000000; %w", s.Families, errUsage)
+	}
+	if !s.all {
+		s.Families = 0
 	}
 	s.Container = s.databaseURL == ""
 	s.HashSlots = max(1, runtime.GOMAXPROCS(0)-1) // as the server has it

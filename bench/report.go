@@ -17,6 +17,7 @@ type report struct {
 	Settings settings   `json:"settings"`
 	Parts    []measured `json:"parts"`
 	Ratios   []ratio    `json:"ratios"`
+	Studies  []study    `json:"studies,omitempty"` // with -all
 }
 
 type machine struct {
@@ -160,6 +161,12 @@ func (r *report) writeTable(out io.Writer) {
 	writeParts(out, r.Parts)
 	fmt.Fprintln(out)
 	writeRatios(out, r.Ratios)
+	for _, st := range r.Studies {
+		fmt.Fprintf(out, "\n# %s: %s\n", st.Name, st.about(s))
+		writeParts(out, st.Parts)
+		writeRatios(out, st.Ratios)
+		writeFigures(out, st.Figures)
+	}
 	if !r.Complete {
 		fmt.Fprintln(out, "\nThe run did not come to its end.")
 	}

@@ -52,6 +52,9 @@ func (r *report) measure(ctx context.Context, stderr io.Writer) (err error) {
 	}
 	l := &lab{r.Settings, db, program, stderr}
 	err = r.measureRounds(ctx, l)
+	if err == nil && r.Settings.all {
+		err = r.measureStudies(ctx, l)
+	}
 	if err != nil && ctx.Err() != nil { // then err is but its consequence
 		return context.Cause(ctx)
 	}

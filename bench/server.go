@@ -30,10 +30,11 @@ var demoUsers = [...]struct{ email, password string }{
 
 // server is the server under test, a process of its own.
 type server struct {
-	addr    string
-	logName string
-	cmd     *exec.Cmd
-	ended   chan struct{} // closed when it has
+	addr      string
+	startedIn time.Duration // from its start until it listened
+	logName   string
+	cmd       *exec.Cmd
+	ended     chan struct{} // closed when it has
 }
 
 // buildServer builds the server into dir.
@@ -60,6 +61,7 @@ func startServer(ctx context.Context, program, databaseURL string, bcryptCost in
 		"ENV=dev", "ADDR=127.0.0.1:0", "DATABASE_URL=" + databaseURL, "BCRYPT_COST=" + strconv.Itoa(bcryptCost),
 		"JWT_SECRET_KEY=" + rand.Text() + rand.Text(), "GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0)),
 	}
+	start := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
@@ -71,7 +73,23 @@ func startServer(ctx context.Context, program, databaseURL string, bcryptCost in
 		s.stop()
 		return nil, fmt.Errorf("the server did not start: %w\n%s", err, s.lastWords())
 	}
+	s.startedIn = time.Since(start)
 	return s, nil
+}
+
+// run runs another of the program's verbs in the environment of this server, and returns what it printed.
+func (s *server) run(ctx context.Context, verb string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.cmd.Path, verb)
+	cmd.Dir, cmd.Env = s.cmd.Dir, s.cmd.Env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopTimeout
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("server %s: %w\n%s", verb, err, &complaints)
+	}
+	return string(out), nil
 }
 
 var listening = regexp.MustCompile(`msg=listening addr=(127\.0\.0\.1:\d+)`)
