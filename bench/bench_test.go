@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"maps"
 	"net"
@@ -106,7 +107,8 @@ func TestRun(t *testing.T) {
 	all, empty := map[string]bool{}, map[string]bool{}
 	fields("", document, all, empty)
 	require.Equal(t, strings.Fields(`complete
-		machine.arch machine.cores machine.go machine.gomaxprocs machine.mysql.innodb_flush_log_at_trx_commit
+		machine.arch machine.cores machine.go machine.gomaxprocs machine.mysql.innodb_buffer_pool_size
+		machine.mysql.innodb_flush_log_at_trx_commit machine.mysql.innodb_redo_log_capacity
 		machine.mysql.log_bin machine.mysql.sync_binlog machine.mysql.version machine.os
 		parts parts[].clients parts[].median.p50_ms parts[].median.p99_ms parts[].median.per_second parts[].name
 		parts[].rounds parts[].rounds[].operations parts[].rounds[].p50_ms parts[].rounds[].p99_ms
@@ -273,11 +275,17 @@ func TestLeavesNothingRunning(t *testing.T) {
 	}
 	require.True(t, reachable(s.addr))
 	require.True(t, reachable(config.Addr))
+	enlarged := db.enlarge(ctx, 200_000_000)
+	m, asked := db.about(ctx)
 	cancel()
 	s.stop()
 	require.NoError(t, db.close())
 	require.False(t, reachable(s.addr), "the server runs on")
 	require.False(t, reachable(config.Addr), "the container runs on")
+
+	require.NoError(t, errors.Join(enlarged, asked))
+	require.EqualValues(t, 256<<20, m.BufferPool)
+	require.EqualValues(t, redoLog, m.RedoLog)
 }
 
 func TestUsedDatabaseIsLeftAlone(t *testing.T) {

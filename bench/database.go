@@ -181,13 +181,48 @@ func (db *database) tables(ctx context.Context) (names []string, err error) {
 
 // about asks for what belongs into a report.
 func (db *database) about(ctx context.Context) (m mySQL, err error) {
-	err = db.pool.QueryRowContext(ctx, `SELECT VERSION(), @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog`).
-		Scan(&m.Version, &m.FlushLog, &m.BinaryLog, &m.SyncBinlog)
+	err = db.pool.QueryRowContext(ctx, `SELECT VERSION(), @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog,
+		@@GLOBAL.innodb_buffer_pool_size, COALESCE((SELECT VARIABLE_VALUE FROM performance_schema.global_variables
+			WHERE VARIABLE_NAME = 'innodb_redo_log_capacity'), 0)`). // which MySQL has since 8.0.30
+		Scan(&m.Version, &m.FlushLog, &m.BinaryLog, &m.SyncBinlog, &m.BufferPool, &m.RedoLog)
 	if err != nil {
 		return mySQL{}, fmt.Errorf("ask MySQL for its settings: %w", err)
 	}
 	return m, nil
 }
+
+// enlarge gives MySQL a buffer pool of at least so many bytes, and a redo log to go with it. Somebody else's MySQL stays as it is.
+func (db *database) enlarge(ctx context.Context, bytes int64) error {
+	if db.container == nil {
+		return nil
+	}
+	const chunk = 128 << 20 // MySQL takes no other sizes in strict mode
+	bytes = (bytes + chunk - 1) / chunk * chunk
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, statement := range []string{
+		fmt.Sprintf(`SET GLOBAL innodb_redo_log_capacity = %d`, redoLog),
+		fmt.Sprintf(`SET GLOBAL innodb_buffer_pool_size = %d`, bytes), // takes effect in the background
+	} {
+		if _, err := db.patient.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("enlarge MySQL's memory: %w", err)
+		}
+	}
+	for {
+		m, err := db.about(ctx)
+		if err != nil || m.BufferPool >= bytes {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("MySQL's buffer pool stays at %d bytes: %w", m.BufferPool, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// redoLog is so large that no page has to be written during a measurement only to make room in the log.
+const redoLog = 2 << 30
 
 // close ends the container, or empties the database, which was empty before. The server must have ended.
 func (db *database) close() error {

@@ -85,6 +85,7 @@ var partNames = map[string]string{
 	partReplayYoung: "replay, young session", partReplayOld: "replay, old session",
 	partLogoutYoung: "logout, young session", partLogoutOld: "logout, old session",
 	partQuiet: "refresh without a cleanup", partCleanup: "refresh during a cleanup",
+	partSmall: "bare UPDATE, small table", partLarge: "bare UPDATE, large table",
 }
 
 // ratioNames are the ratios in a reader's words.
@@ -94,6 +95,7 @@ var ratioNames = map[string]string{
 	"sqlite/mysql":      "refreshes on SQLite to refreshes on MySQL",
 	"old/young, replay": "p50 of a replay that ends an old session to a young one's", "old/young, logout": "the same for a logout",
 	"cleanup/quiet": "p99 of a refresh during a cleanup to p99 without",
+	"large/small":   "what an UPDATE costs on the large table to what it costs on the small one",
 }
 
 func documentParts(out io.Writer, parts []measured) {
@@ -165,6 +167,13 @@ after the first; as sessions live in the database, it should be about nothing.`,
 	case studyStart:
 		return "Start-up", fmt.Sprintf(`From the start of the process until it listens, %d times each: with all migrations where the database is empty, and one bcrypt
 hash of cost %d, against which the passwords of unknown users are checked.`, starts, s.BcryptCost)
+	case studySize:
+		text = fmt.Sprintf(`The bare UPDATE on random rows of a table of %s families (large) and of one of %s (small).`, thousands(s.Families), thousands(s.smallTable()))
+		if st.MySQL != nil {
+			text += fmt.Sprintf(` For this alone innodb_buffer_pool_size is
+%.1f GiB and innodb_redo_log_capacity %.1f GiB: what is compared are tables in memory.`, gib(st.MySQL.BufferPool), gib(st.MySQL.RedoLog))
+		}
+		return "Table size", text
 	}
 	return st.Name, ""
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -28,4 +31,16 @@ func (l *lab) fill(ctx context.Context, table string, n int, user []byte, end ti
 		p.add(min(fillBatch, n-first))
 	}
 	return nil
+}
+
+// familyID and familyHash are what fill gives to family n, and what its rotations do.
+func familyID(n int) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 8, 16), uint64(n))
+}
+
+func familyHash(n int, generation uint32) []byte {
+	text := strconv.AppendInt(make([]byte, 0, 32), int64(n), 10)
+	text = strconv.AppendInt(append(text, ' '), int64(generation), 10)
+	hash := sha256.Sum256(text)
+	return hash[:]
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // createFloor makes a table like that of the families, whose foreign key alone is missing; it plays no part in the UPDATE.
-func createFloor(ctx context.Context, db *sql.DB) error {
-	if _, err := db.ExecContext(ctx, `CREATE TABLE bench_floor LIKE token_families`); err != nil {
+func createFloor(ctx context.Context, db *sql.DB, table string) error {
+	if _, err := db.ExecContext(ctx, `CREATE TABLE `+table+` LIKE token_families`); err != nil {
 		return fmt.Errorf("create the table of the floor: %w", err)
 	}
 	return nil
@@ -46,22 +46,29 @@ const (
 	storeTimeout = 5 * time.Second
 )
 
-// rotate is a rotation without all that surrounds it: the statement of internal/store/families.go. A test compares the two.
 func (r *floorRow) rotate(ctx context.Context) error {
+	next := sha256.Sum256([]byte(rand.Text()))
+	if err := rotate(ctx, r.db, "bench_floor", r.id, r.generation, r.hash, next[:]); err != nil {
+		return err
+	}
+	r.generation, r.hash = r.generation+1, next[:]
+	return nil
+}
+
+// rotate is a rotation without all that surrounds it: the statement of internal/store/families.go. A test compares the two.
+func rotate(ctx context.Context, db *sql.DB, table string, id []byte, generation int64, hash, next []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	next := sha256.Sum256([]byte(rand.Text()))
 	now := time.Now()
-	result, err := r.db.ExecContext(ctx, `UPDATE bench_floor SET generation = ?, token_hash = ?, salt = ?, replays = 0, rotated_at = ?, expires_at = ?
+	result, err := db.ExecContext(ctx, `UPDATE `+table+` SET generation = ?, token_hash = ?, salt = ?, replays = 0, rotated_at = ?, expires_at = ?
 			WHERE family_id = ? AND generation = ? AND token_hash = ? AND revoked_at IS NULL AND expires_at > ? AND absolute_expires_at > ?`,
-		r.generation+1, next[:], next[:], now.UnixMicro(), now.Add(lifetime).UnixMicro(),
-		r.id, r.generation, r.hash, now.UnixMicro(), now.UnixMicro())
+		generation+1, next, next, now.UnixMicro(), now.Add(lifetime).UnixMicro(),
+		id, generation, hash, now.UnixMicro(), now.UnixMicro())
 	if err != nil {
 		return fmt.Errorf("floor: %w", err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(fmt.Errorf("floor: %d rows matched, not 1", n), err)
 	}
-	r.generation, r.hash = r.generation+1, next[:]
 	return nil
 }

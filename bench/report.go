@@ -35,6 +35,8 @@ type mySQL struct {
 	FlushLog   int    `json:"innodb_flush_log_at_trx_commit"`
 	BinaryLog  bool   `json:"log_bin"`
 	SyncBinlog int    `json:"sync_binlog"`
+	BufferPool int64  `json:"innodb_buffer_pool_size,omitempty"`
+	RedoLog    int64  `json:"innodb_redo_log_capacity,omitempty"` // 0: older than this setting
 }
 
 func thisMachine() machine {
@@ -72,6 +74,7 @@ func (m *measured) values(of func(sample) float64) (all []float64) {
 }
 
 func perSecond(s sample) float64 { return s.PerSecond }
+func cost(s sample) float64      { return 1 / s.PerSecond }
 func p50(s sample) float64       { return s.P50 }
 func p99(s sample) float64       { return s.P99 }
 

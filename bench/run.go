@@ -64,7 +64,7 @@ func (r *report) measure(ctx context.Context, stderr io.Writer) (err error) {
 // measureRounds is what every run measures.
 func (r *report) measureRounds(ctx context.Context, l *lab) error {
 	return l.withServer(ctx, l.db.url, l.settings.BcryptCost, func(ctx context.Context, s *server) error {
-		if err := createFloor(ctx, l.db.pool); err != nil {
+		if err := createFloor(ctx, l.db.pool, "bench_floor"); err != nil {
 			return err
 		}
 		parts, err := newParts(ctx, l, s.addr)

@@ -10,6 +10,7 @@ import (
 // study is one of the measurements of -all: what takes long, or concerns one question alone.
 type study struct {
 	Name    string     `json:"name"`
+	MySQL   *mySQL     `json:"mysql,omitempty"` // while it ran, if that was not as before
 	Parts   []measured `json:"parts,omitempty"`
 	Ratios  []ratio    `json:"ratios,omitempty"`
 	Figures []figure   `json:"figures,omitempty"`
@@ -36,18 +37,20 @@ const (
 	studyCleanup = "cleanup"
 	studyMemory  = "memory"
 	studyStart   = "start-up"
+	studySize    = "table size"
 )
 
 // sessionCost is the bcrypt cost of servers at which only sessions are measured, so that these are quickly made.
 const sessionCost = 4
 
-// What the studies count follows from one number, so that all of them shrink together.
+// What the studies count follows from the size of the large table, so that all of them shrink together.
+func (s settings) smallTable() int     { return s.Families / 100 }
 func (s settings) expired() int        { return s.Families / 50 }
 func (s settings) oldRotations() int   { return s.Families / 1000 }
 func (s settings) youngRotations() int { return max(1, s.Families/1_000_000) }
 func (s settings) idleSessions() int   { return s.Families / 10_000 }
 
-// measureStudies runs them one after another.
+// measureStudies runs them one after another. The last one leaves MySQL changed.
 func (r *report) measureStudies(ctx context.Context, l *lab) error {
 	for _, s := range []struct {
 		name        string
@@ -67,6 +70,9 @@ func (r *report) measureStudies(ctx context.Context, l *lab) error {
 		}},
 		{studyMemory, memory, nil},
 		{studyStart, startUp, nil},
+		{studySize, tableSize, []comparison{
+			{"large/small", partLarge, partSmall, many, cost, 0, 1.3, "what an UPDATE costs on the large table, by the small one"},
+		}},
 	} {
 		st := study{Name: s.name}
 		fmt.Fprintf(l.stderr, "%s: %s\n", st.Name, st.about(l.settings))
@@ -101,9 +107,17 @@ func (st *study) about(s settings) string {
 		return fmt.Sprintf("resident size of the server, which is read again after every %s logins", thousands(s.idleSessions()))
 	case studyStart:
 		return "from the start of the process until it listens"
+	case studySize:
+		text := fmt.Sprintf("the bare UPDATE on random rows of %s families, beside the same on %s", thousands(s.Families), thousands(s.smallTable()))
+		if st.MySQL != nil {
+			text += fmt.Sprintf("; innodb_buffer_pool_size is %.1f GiB, innodb_redo_log_capacity %.1f GiB", gib(st.MySQL.BufferPool), gib(st.MySQL.RedoLog))
+		}
+		return text
 	}
 	return ""
 }
+
+func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }
 
 // thousands writes a number with separators.
 func thousands(n int) string {

@@ -49,6 +49,7 @@ func TestAll(t *testing.T) {
 		studyCleanup, partQuiet, partCleanup, "cleanup/quiet", "families removed",
 		studyMemory, "resident size", "growth per 1,000 sessions",
 		studyStart, "on an empty MySQL schema", "on a migrated MySQL schema", "on a fresh SQLite file",
+		studySize, partSmall, partLarge, "large/small",
 	}
 	if runtime.GOOS == "linux" {
 		require.Equal(t, want, lines)
@@ -88,6 +89,17 @@ func requireRows(t *testing.T, st study, table, page string) (names []string) {
 		require.Contains(t, page, "\n| "+f.Name+", "+f.Unit+" | ")
 	}
 	return names
+}
+
+// The aims are those of the plan, and a ratio of costs rises when the large table is slower.
+func TestStudyRatios(t *testing.T) {
+	small, large := measured{Name: partSmall, Clients: many}, measured{Name: partLarge, Clients: many}
+	small.add(sample{PerSecond: 3000})
+	large.add(sample{PerSecond: 2000})
+	q := compare([]measured{small, large}, []comparison{{"large/small", partLarge, partSmall, many, cost, 0, 1.3, ""}})
+	require.Len(t, q, 1)
+	require.InDelta(t, 1.5, q[0].Value, 1e-9)
+	require.Equal(t, "at most 1.30", q[0].aim())
 }
 
 func TestInterruptedStudy(t *testing.T) {
