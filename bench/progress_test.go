@@ -36,6 +36,7 @@ func TestInParallel(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, err, broken)
+	require.Less(t, calls.Load(), int64(1000), "the first error ends all")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, inParallel(ctx, 10, 2, func(context.Context, int) error { return nil }), context.Canceled)

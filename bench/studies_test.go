@@ -91,7 +91,7 @@ func requireRows(t *testing.T, st study, table, page string) (names []string) {
 	return names
 }
 
-// The aims are those of the plan, and a ratio of costs rises when the large table is slower.
+// A ratio of costs rises when the large table is slower.
 func TestStudyRatios(t *testing.T) {
 	small, large := measured{Name: partSmall, Clients: many}, measured{Name: partLarge, Clients: many}
 	small.add(sample{PerSecond: 3000})
@@ -136,11 +136,15 @@ func TestCleanupIsChecked(t *testing.T) {
 	l := &lab{settings{LoginClients: 1}, db, program, new(bytes.Buffer)}
 	fine := func(context.Context) error { time.Sleep(time.Millisecond); return nil }
 	err = l.withServer(t.Context(), db.url, 4, func(ctx context.Context, s *server) error {
+		c, err := dial(ctx, s.addr)
+		require.NoError(t, err)
+		_, err = c.login(demoUsers[0].email, demoUsers[0].password) // which takes longer than the cleanup that the server makes at its start
+		require.NoError(t, err)
 		require.NoError(t, l.addExpired(ctx, 7))
 		got, took, err := duringCleanup(ctx, s, 7, []operation{fine})
 		require.NoError(t, err)
 		require.Positive(t, took)
-		require.InDelta(t, took.Seconds(), got.Seconds, 0.1)
+		require.Positive(t, got.Operations)
 		_, _, err = duringCleanup(ctx, s, 7, []operation{fine})
 		require.ErrorContains(t, err, `printed "0 ended sessions deleted\n"`)
 		broken := errors.New("broken")

@@ -24,7 +24,9 @@ func tableSize(ctx context.Context, l *lab, st *study) error {
 		if err != nil {
 			return err
 		}
-		st.MySQL = &m
+		if l.db.container != nil { // else it is as it was
+			st.MySQL = &m
+		}
 		small, err := l.newTable(ctx, "bench_small", l.settings.smallTable())
 		if err != nil {
 			return err

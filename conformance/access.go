@@ -174,7 +174,7 @@ func lifetimes(exp, iat float64, expires int64) string {
 		suspected = "; an iat this large is in milliseconds"
 	case float64(expires) == life*1000, life == float64(expires)*1000:
 		suspected = "; one is a thousand times the other: is it in milliseconds?"
-	case math.Mod(apart, 3600) == 0:
+	case math.Mod(apart, 3600) == 0 && (life <= 0 || expires%3600 != 0): // and not two settings in hours
 		suspected = "; they are whole hours apart: was UTC read as local time in one of them?"
 	}
 	return fmt.Sprintf("expires_in %d, exp − iat %.0f%s", expires, life, suspected)

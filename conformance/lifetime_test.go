@@ -13,7 +13,8 @@ func TestLifetimesThatDiffer(t *testing.T) {
 		exp, iat float64
 		expires  int64
 	}{
-		"expires_in 900, exp − iat 60": {now + 60, now, 900},
+		"expires_in 900, exp − iat 60":                                                                             {now + 60, now, 900},
+		"expires_in 3600, exp − iat 7200":                                                                          {now + 7200, now, 3600},
 		"expires_in 900, exp − iat 1792010629467; an exp this large is in milliseconds":                            {(now + 900) * 1000, now, 900},
 		"expires_in 900, exp − iat 900000; an exp this large is in milliseconds":                                   {(now + 900) * 1000, now * 1000, 900},
 		"expires_in 900, exp − iat -1792009728567; an iat this large is in milliseconds":                           {now + 900, now * 1000, 900},

@@ -193,7 +193,11 @@ func httpOddCookies() Scenario {
 			s.Skip("at-logout", "the profile's logout does not go by the refresh token alone")
 		} else {
 			out := s.Attacker.logoutRaw("%ff%zz%", "odd cookie")
-			s.Check("at-logout", out, out.status < 500, "an answer below 500", "")
+			if out.err != nil || out.status == http.StatusServiceUnavailable || out.status == http.StatusTooManyRequests {
+				s.unknown("at-logout", out)
+			} else {
+				s.Check("at-logout", out, out.status < 500, "an answer below 500", "")
+			}
 		}
 		alive := v.Refresh()
 		s.Check("untouched", alive, alive.accepted(), "200", "")

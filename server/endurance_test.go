@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,27 +41,28 @@ func TestEndurance(t *testing.T) {
 		torture{name: "server restarted", begin: bounced(syscall.SIGTERM), end: nothing},
 		torture{name: "database killed", begin: strike(func(ctx context.Context) error { return bounceDatabase(ctx, database) }), end: nothing})
 
-	until, enough := context.WithCancel(t.Context())
-	defer enough()
-	time.AfterFunc(endurance(t), enough)
-	round, rounded := context.WithCancel(t.Context())
-	defer rounded()
-	both, over := context.WithCancel(t.Context())
+	until, over := context.WithCancel(t.Context())
 	defer over()
-	go func() { <-until.Done(); <-round.Done(); over() }()
-
-	stop := again(t, w, 1, rounded, all...)
-	o := history.Options{Clients: 64, LoginRate: 50, Duration: time.Hour, Until: both}
+	least, round := endurance(t), make(chan struct{})
+	strikes, faults := again(t, w, sync.OnceFunc(func() { close(round) }), all...)
+	o := history.Options{Clients: 64, LoginRate: 50, Duration: forever, Until: until, Started: func() {
+		strikes.begin()
+		time.AfterFunc(least, func() { <-round; over() })
+	}}
 	o.Target.Target, o.Target.Replicas, o.Target.RequestTimeout = servers[0].url, []string{servers[1].url, servers[2].url}, 30*time.Second
 	r, text := soaked(t, o)
-	faults := stop()
-	record(t, r, faults...)
+	strikes.stop(t)
 	require.Equal(t, r.FailedClosed, r.Impossible, text)
+	require.LessOrEqual(t, r.FailedClosed, 1+r.Sessions/50, "that many are no accident: %s", text)
 	require.Zero(t, r.Unchecked, text)
 	require.Subset(t, []string{"200", "204", "401", "503", "connection lost", conformance.ConnectionRefused}, kinds(r), text)
 	for _, f := range faults {
 		require.Positive(t, f.Times, "%s: it never happened", f.Name)
 	}
+	for _, p := range servers {
+		p.requireSound(t)
+	}
+	record(t, r, faults...)
 }
 
 // endurance is how long it shall take at least, as make torture sets it.
@@ -88,6 +90,7 @@ func TestSoakFindsFaultyStores(t *testing.T) {
 				r, text := soaked(t, o)
 				v, _ := r.Verdict()
 				require.Equal(t, history.NotLinearizable, v, text)
+				require.Greater(t, r.Impossible, r.FailedClosed, text)
 			})
 		}
 	}

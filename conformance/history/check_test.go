@@ -102,7 +102,6 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// chain is a quiet life: n rotations from the first token on.
 // Where calls meet, all may be refused if nothing comes of the session any more: that is impossible, and harmless.
 func TestFailedClosed(t *testing.T) {
 	for _, c := range []struct {
@@ -115,6 +114,7 @@ func TestFailedClosed(t *testing.T) {
 		{"all of a race are refused, and the session goes on", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), yes(6, 7, 1, 2)}, false},
 		{"all of a race are refused, and then spent works", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), yes(6, 7, 0, 2)}, false},
 		{"logouts that meet are refused", []op{logout(no(2, 5, 0)), logout(no(3, 4, 0))}, false},
+		{"an acknowledged rotation is gone, and its parent is back", []op{yes(0, 1, 0, 1), no(2, 5, 1), no(3, 4, 1), yes(6, 7, 0, 2)}, false},
 		{"a race with two winners", []op{yes(0, 5, 0, 1), yes(1, 4, 0, 2)}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -129,6 +129,7 @@ func TestFailedClosed(t *testing.T) {
 	}
 }
 
+// chain is a quiet life: n rotations from the first token on.
 func chain(n int) (ops []op) {
 	for i := range n {
 		ops = append(ops, yes(int64(10*i), int64(10*i+5), i, i+1))

@@ -44,7 +44,7 @@ func events(gentle bool) []event {
 	return []event{
 		logout,
 		{"replay", true, true, (*client).replay},
-		burst, burst, burst, // most real servers fall there, and a login buys one
+		burst, burst, burst, // most real servers fall there, and a login buys one event
 		{"refresh meets replay", true, true, (*client).refreshMeetsReplay},
 		{"refresh meets logout", false, false, (*client).refreshMeetsLogout},
 		{"logout with a spent token", false, true, (*client).logoutSpent},
@@ -107,7 +107,8 @@ func (c *client) live(ctx, working context.Context, f *family) {
 	}
 }
 
-// aftermath presents every token that could still be alive, several times, since an end must last. It reports whether one is.
+// aftermath presents every token that could still be alive, several times, since an end must last, and then those before the newest: a
+// rotation that was lost would have brought them back. It reports whether one is.
 func (c *client) aftermath(ctx context.Context, f *family) (alive bool) {
 	for range 3 {
 		leaves := f.leaves()
@@ -118,6 +119,11 @@ func (c *client) aftermath(ctx context.Context, f *family) (alive bool) {
 			}
 		}
 		if alive {
+			return true
+		}
+	}
+	for t := f.newest() - 1; t >= 0 && t >= f.newest()-2 && ctx.Err() == nil && !c.gentle; t-- {
+		if c.refresh(ctx, f, t, "back again?").out.outcome == conformance.Accepted {
 			return true
 		}
 	}

@@ -24,8 +24,8 @@ type Result struct {
 	Unchecked   int          // whose history could not be searched in time
 	Impossible  int          // that no order of their calls explains
 
-	// FailedClosed are those of the impossible sessions that do no harm: of calls that met, all were refused, and the session was over.
-	// Without trouble behind the target it is a fault all the same: the user is logged out, and nobody else has his session.
+	// FailedClosed are those of the impossible sessions that were lost, but to nobody: of calls that met, all were refused, and from then on
+	// neither the newest token nor those before it worked. Without trouble behind the target that is a fault all the same.
 	FailedClosed int
 
 	Lost       int          // that ended by a refused refresh with their newest token: its successor, if there was one, got lost
@@ -43,7 +43,7 @@ type CallStats struct {
 
 // suspect is an impossible history that is still to be explained.
 type suspect struct {
-	number int
+	number, rank int
 	history
 }
 
@@ -89,15 +89,22 @@ func (c *CallStats) Latency(part float64) time.Duration {
 	return time.Duration(c.latencies.ValueAtQuantile(100*part)) * time.Microsecond
 }
 
-func (r *Result) judged(number int, h history, v porcupine.CheckResult) {
+func (r *Result) judged(number int, h history, v porcupine.CheckResult, closed bool) {
 	switch v {
 	case porcupine.Ok:
 		r.Sessions++
 	case porcupine.Illegal:
 		r.Sessions++
 		r.Impossible++
-		r.suspects = append(r.suspects, suspect{number, h})
-		slices.SortFunc(r.suspects, func(a, b suspect) int { return cmp.Compare(len(a.ops), len(b.ops)) })
+		rank := 0
+		if closed { // shown where there is nothing worse
+			r.FailedClosed++
+			rank = 1
+		}
+		r.suspects = append(r.suspects, suspect{number, rank, h})
+		slices.SortFunc(r.suspects, func(a, b suspect) int {
+			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(a.ops), len(b.ops)))
+		})
 		r.suspects = r.suspects[:min(len(r.suspects), keptSuspects)]
 	default:
 		r.Unchecked++

@@ -33,6 +33,7 @@ type Options struct {
 	LoginRate float64         // logins per second, since they cost password hashes; 0: 2
 	FailFast  bool            // end when the first session is impossible
 	Gentle    bool            // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
+	Started   func()          // called when all targets have answered and the clients begin; nil: nobody listens
 	Progress  func(Progress)
 	_         struct{}
 }
@@ -97,6 +98,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	closing, cancel := context.WithTimeout(ctx, o.Duration+closingTime)
 	defer cancel()
 	users := s.targets[0].Users()
+	if o.Started != nil {
+		o.Started()
+	}
 	for i := range o.Clients {
 		c := &client{soak: s, user: users[i%len(users)]}
 		clients.Go(func() { c.run(closing, working) })
@@ -223,12 +227,9 @@ func (s *soak) check() {
 		judged := c.judge(h)
 		closed := judged == porcupine.Illegal && c.failedClosed(h)
 		s.mu.Lock()
-		s.result.judged(f.number, h, judged)
-		if closed {
-			s.result.FailedClosed++
-		}
+		s.result.judged(f.number, h, judged, closed)
 		s.mu.Unlock()
-		if judged == porcupine.Illegal && s.impossible != nil {
+		if judged == porcupine.Illegal && !closed && s.impossible != nil {
 			s.impossible()
 		}
 	}

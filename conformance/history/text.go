@@ -25,7 +25,7 @@ func (r *Result) Text(w io.Writer, pictures []string) error {
 		}
 	}
 	if r.FailedClosed > 0 {
-		fmt.Fprintf(&b, "\n%d of the impossible sessions failed closed: calls met, all were refused, and nobody had the session any more; harmless while the target's database is in trouble\n", r.FailedClosed)
+		fmt.Fprintf(&b, "\n%d of the impossible sessions failed closed: calls met, all were refused, and no token worked any more; excusable only while the target's database is in trouble\n", r.FailedClosed)
 	}
 	if r.Lost > 0 {
 		fmt.Fprintf(&b, "\n%d sessions were lost: the refresh with their newest token was refused, mostly because the answer to an earlier one had not come\n", r.Lost)
