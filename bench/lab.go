@@ -125,7 +125,7 @@ func online(addr string, browsers []*browser, measure func(context.Context, time
 	}
 }
 
-// cheapenLogins gives the demonstration users hashes of sessionCost. The server that was measured before has left them expensive ones.
+// cheapenLogins gives the demonstration users hashes of sessionCost. A server that was measured before may have left them expensive ones.
 func (l *lab) cheapenLogins(ctx context.Context) error {
 	for _, u := range demoUsers {
 		hash, err := bcrypt.GenerateFromPassword([]byte(u.password), sessionCost)

@@ -52,9 +52,6 @@ func (s settings) idleSessions() int   { return s.Families / 10_000 }
 
 // measureStudies runs them one after another. The last one leaves MySQL changed.
 func (r *report) measureStudies(ctx context.Context, l *lab) error {
-	if err := l.cheapenLogins(ctx); err != nil {
-		return err
-	}
 	for _, s := range []struct {
 		name        string
 		run         func(context.Context, *lab, *study) error
