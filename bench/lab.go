@@ -18,7 +18,7 @@ type lab struct {
 	stderr   io.Writer
 }
 
-// withServer calls f with a server that knows the demonstration users. Connections that f leaves open end with it.
+// withServer calls f with a server that knows the demonstration users, by hashes of that cost. Connections that f leaves open end with it.
 func (l *lab) withServer(ctx context.Context, databaseURL string, bcryptCost int, f func(context.Context, *server) error) error {
 	s, err := startServer(ctx, l.program, databaseURL, bcryptCost, "serve", "-seed")
 	if err != nil {
@@ -27,7 +27,13 @@ func (l *lab) withServer(ctx context.Context, databaseURL string, bcryptCost int
 	defer s.stop()
 	connected, disconnect := context.WithCancel(ctx)
 	defer disconnect() // before the server stops, which would wait for its clients
-	if err := f(connected, s); err != nil {
+	if databaseURL == l.db.url {
+		err = l.rehash(ctx, bcryptCost)
+	}
+	if err == nil {
+		err = f(connected, s)
+	}
+	if err != nil {
 		return fmt.Errorf("%w\nthe end of the server's log:\n%s", err, s.lastWords())
 	}
 	return nil
@@ -125,15 +131,15 @@ func online(addr string, browsers []*browser, measure func(context.Context, time
 	}
 }
 
-// cheapenLogins gives the demonstration users hashes of sessionCost. A server that was measured before may have left them expensive ones.
-func (l *lab) cheapenLogins(ctx context.Context) error {
+// rehash gives the demonstration users hashes of that cost. -seed does so to a new database, and leaves those of an older one as they are.
+func (l *lab) rehash(ctx context.Context, cost int) error {
 	for _, u := range demoUsers {
-		hash, err := bcrypt.GenerateFromPassword([]byte(u.password), sessionCost)
+		hash, err := bcrypt.GenerateFromPassword([]byte(u.password), cost)
 		if err != nil {
 			return fmt.Errorf("bcrypt: %w", err)
 		}
 		if _, err := l.db.pool.ExecContext(ctx, `UPDATE users SET password_hash = ? WHERE email = ?`, hash, u.email); err != nil {
-			return fmt.Errorf("make logins cheap: %w", err)
+			return fmt.Errorf("hash the passwords anew: %w", err)
 		}
 	}
 	return nil

@@ -4,7 +4,8 @@
 //
 // In each round it measures, one after another, rotations over HTTP beside the bare UPDATE on MySQL, logins over HTTP beside bare
 // bcrypt, and rotations while logins burst. Neighbours in one round share the weather of the machine, so their ratio says more
-// than either number. With -all it then measures what takes long: studies.go lists it. It asserts nothing; it exits with 0 if everything was measured, 1 if not, 2 if it was called wrongly.
+// than either number. With -all it then measures what takes long: studies.go lists it. It asserts nothing; it exits with 0 if
+// everything was measured, 1 if not, 2 if it was called wrongly.
 package main
 
 import (

@@ -112,6 +112,9 @@ var someFaults = map[string]string{
 	"login-password-inexact/first-8":     "login.odd-passwords",
 	"login-unbounded-password-dos":       "login.malformed",
 	"cookie-path-too-broad/on-refresh":   "cookie.browser",
+	"tx-500-on-bad-refresh/not-utf8":     "http.odd-cookies",
+	"logout-not-idempotent/percent":      "http.odd-cookies",
+	"conc-outcome-shared/login":          "login.besides",
 	"tx-no-store-missing":                "http.caching",
 	"login-disabled-user-allowed":        "admin.disable",
 }

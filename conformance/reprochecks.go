@@ -23,6 +23,11 @@ func accountJudges() map[string]judge {
 	malformed := func(predicate string) judge {
 		return func(sc *script, w *want) { w.against(sc.before(w.at, "malformed"), predicate) }
 	}
+	ownAnswers := func(sc *script, w *want) { // which of them comes first is chance, and so is who gets another's answer
+		all := sc.racing(w.at)
+		wrong := slices.IndexFunc(all, func(e *exchange) bool { return strings.Contains(e.note, "wrong password") })
+		w.over(slices.Concat(all[wrong:wrong+1], all[:wrong], all[wrong+1:]), "own_answers")
+	}
 	large := func(_ *script, w *want) {
 		if w.Want == "4xx, no token" {
 			w.alone("or_closed", "client_refusal")
@@ -38,6 +43,7 @@ func accountJudges() map[string]judge {
 		"login.wrong-password/same-headers": wrong("same_headers"),
 		"login.wrong-password/no-cookie":    both("brings_none"),
 		"login.wrong-password/no-deletion":  both("keeps_cookie"),
+		"login.besides/wrong-at-once":       ownAnswers,
 		"admin.disable/same-answer":         wrong("same_answer"),
 		"admin.disable/not-recognised":      wrong("same_answer"),
 		"outage.logout/honest":              func(sc *script, w *want) { w.against(sc.before(w.at, "no database"), "refused_after") },
@@ -55,6 +61,7 @@ func accountJudges() map[string]judge {
 		"http.methods/allow":                func(_ *script, w *want) { w.alone("when", "405", "has", "Allow", "POST") },
 		"access.required/challenge":         func(_ *script, w *want) { w.alone("when", "401", "has", "WWW-Authenticate", "bearer") },
 		"http.answers/no-5xx":               func(_ *script, w *want) { w.alone("below_500", "503") },
+		"http.odd-cookies/at-logout":        func(_ *script, w *want) { w.alone("below_500", "503") },
 		"http.one-answer/status":            malformed("same_status"),
 		"http.one-answer/rotated":           malformed("same_answer"),
 		"http.one-answer/revoked":           malformed("same_answer"),

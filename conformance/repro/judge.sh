@@ -200,6 +200,14 @@ at_most_one() { [ "$(brought "$@" | wc -l)" -le 1 ]; }
 
 at_least_one() { [ "$(brought "$@" | wc -l)" -ge 1 ]; }
 
+# own_answers WRONG RIGHT ...: a wrong password and right ones are each answered as if they came alone.
+own_answers() {
+  local id
+  refused "$1" || return
+  shift
+  for id; do accepted "$id" || return; done
+}
+
 # one_each FUNCTION ID ...: as many different tokens as answers.
 one_each() {
   local f=$1

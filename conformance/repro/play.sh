@@ -88,7 +88,10 @@ want() {
   case $? in
     0) fine="$fine $slug"; echo ' -> as wanted' ;;
     1) shown="$shown $slug"; echo ' -> NOT SO' ;;
-    *) unclear="$unclear $slug"; echo ' -> cannot tell' ;;
+    *)
+      case " $unclear " in *" $slug "*) ;; *) unclear="$unclear $slug" ;; esac # once, however often it is tried
+      echo ' -> cannot tell'
+      ;;
   esac
 }
 

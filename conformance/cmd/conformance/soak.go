@@ -18,7 +18,8 @@ between them. Every answer is recorded, and each session's history checked: is t
 these answers? Time-outs, lost connections and 5xx may have had their effect or not.
 
 Linearizable means that no session was impossible, not that none can be: a hole that is narrow is hit by chance. Each login buys one event,
-of which a third are races for a token; the last line counts them, and more come of a longer -duration, a higher -login-rate, or a bcrypt cost that is only for the trial.
+of which about a third are races for a token. The last line counts them; more come of a longer -duration or a higher -login-rate, which a
+bcrypt cost for the trial alone makes bearable.
 
   conformance soak -target http://127.0.0.1:8080
   conformance soak -target http://127.0.0.1:8081,http://127.0.0.1:8082 -clients 32 -duration 1h -out soak
