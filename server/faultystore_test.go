@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,15 +42,16 @@ func (lostRevocation) Revoke(context.Context, token.ID, session.Reason, time.Tim
 // readThenWrite looks first and writes then, without saying in the statement what it saw.
 type readThenWrite struct {
 	session.Store
-	pause time.Duration // between the two, so that the hole is hit every time
+	company
 }
 
 func (s readThenWrite) Rotate(ctx context.Context, r session.Rotation) (bool, error) {
+	defer s.arrive()()
 	f, err := s.Family(ctx, r.FamilyID)
 	if err != nil || f.TokenHash != r.OldHash || !f.RevokedAt.IsZero() || !f.ExpiresAt.After(r.At) {
 		return false, err
 	}
-	time.Sleep(s.pause)
+	s.hole()
 	for { // the condition is met by reading what it asks for, so it is none
 		now, err := s.Family(ctx, r.FamilyID)
 		if err != nil || !now.RevokedAt.IsZero() {
@@ -121,7 +123,7 @@ func faultyStores() []faultyStore {
 		{"lost commit", "rotation.rotates/successor-works", over(func(s session.Store) session.Store { return lostCommit{s} }), nil},
 		{"lost revocation", "reuse.revokes-family/family-dead", over(func(s session.Store) session.Store { return lostRevocation{s} }), nil},
 		{"never expires", "expiry.refresh/after", over(func(s session.Store) session.Store { return neverExpires{s} }), nil},
-		{"read then write", "race.refresh/one-winner", over(func(s session.Store) session.Store { return readThenWrite{s, 20 * time.Millisecond} }), nil},
+		{"read then write", "race.refresh/one-winner", over(func(s session.Store) session.Store { return readThenWrite{s, company{new(atomic.Int64)}} }), nil},
 		{"lagging replica", "reuse.replay/refused", over(func(s session.Store) session.Store {
 			return laggingReplica{s, time.Minute, new(sync.Mutex), map[token.ID][]snapshot{}}
 		}), nil},

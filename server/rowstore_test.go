@@ -21,23 +21,31 @@ type rowPerToken struct {
 	session.Store
 	db *sql.DB
 	rowFault
-	underWay *atomic.Int64 // rotations and revocations
+	company
 }
 
-// The knobs that make what chance decides happen every time: how long a rotation that is in its hole waits for company, how long it stays when it has
-// some, and how long a revocation takes to begin.
+// company counts the rotations and revocations under way, so that what chance decides happens every time.
+type company struct{ underWay *atomic.Int64 }
+
+// The knobs: how long a rotation that is in its hole waits for company, how long it stays when it has some, and how long a revocation takes to begin.
 const (
 	waitsForCompany = 15 * time.Millisecond
-	staysWithIt     = 60 * time.Millisecond
+	staysWithIt     = 100 * time.Millisecond
 	revokesLate     = 30 * time.Millisecond
 )
 
 // hole is where a rotation believes to be alone.
-func (s rowPerToken) hole() {
+func (c company) hole() {
 	time.Sleep(waitsForCompany)
-	if s.underWay.Load() > 1 {
+	if c.underWay.Load() > 1 {
 		time.Sleep(staysWithIt)
 	}
+}
+
+// arrive counts the caller, until it calls what is returned.
+func (c company) arrive() (leave func()) {
+	c.underWay.Add(1)
+	return func() { c.underWay.Add(-1) }
 }
 
 type rowFault string
@@ -63,7 +71,7 @@ func newRowPerToken(t *testing.T, inner session.Store, db *sql.DB, fault rowFaul
 		family_id BINARY(16) NOT NULL, age BIGINT NOT NULL COMMENT 'the generation, negative', token_hash BINARY(%d) NOT NULL,
 		expires_at BIGINT NOT NULL, spent_at BIGINT NULL, revoked_at BIGINT NULL, PRIMARY KEY (family_id, age, token_hash))`, width))
 	require.NoError(t, err)
-	return rowPerToken{inner, db, fault, new(atomic.Int64)}
+	return rowPerToken{inner, db, fault, company{new(atomic.Int64)}}
 }
 
 // begin starts a transaction, and locks the family's row unless that is what is wrong.
@@ -110,8 +118,7 @@ func (s rowPerToken) StartFamily(ctx context.Context, f session.Family, password
 }
 
 func (s rowPerToken) Rotate(ctx context.Context, r session.Rotation) (bool, error) {
-	s.underWay.Add(1)
-	defer s.underWay.Add(-1)
+	defer s.arrive()()
 	level, lock := sql.LevelReadCommitted, s.rowFault == rowsRight || s.rowFault == shortColumn || s.rowFault == forgetsSpent
 	if s.rowFault == oldSnapshot {
 		level = sql.LevelRepeatableRead
@@ -168,7 +175,7 @@ func (s rowPerToken) spend(ctx context.Context, tx *sql.Tx, r session.Rotation) 
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, fmt.Errorf("%w: there is no such token", session.ErrInvalidToken)
 	}
-	if err != nil || spent.Valid || revoked.Valid || expires <= r.At.UnixMicro() {
+	if err != nil || spent.Valid && s.rowFault != countThenAdd || revoked.Valid || expires <= r.At.UnixMicro() {
 		return false, err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE refresh_tokens SET spent_at = ? WHERE family_id = ? AND age = ? AND token_hash = ?`, r.At.UnixMicro(), r.FamilyID[:], -r.Generation, r.OldHash[:])
@@ -205,8 +212,7 @@ func (s rowPerToken) Family(ctx context.Context, id token.ID) (session.Family, e
 }
 
 func (s rowPerToken) Revoke(ctx context.Context, id token.ID, reason session.Reason, at time.Time) (bool, error) {
-	s.underWay.Add(1)
-	defer s.underWay.Add(-1)
+	defer s.arrive()()
 	var n int64
 	err := s.begin(ctx, id, sql.LevelReadCommitted, s.rowFault != sweepUnlocked, func(tx *sql.Tx) error {
 		if s.rowFault == sweepUnlocked || s.rowFault == lockOrder {

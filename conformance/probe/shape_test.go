@@ -180,9 +180,18 @@ func (s server) answer(w http.ResponseWriter, r *http.Request, kit http.Handler)
 }
 
 // clock is the healthy server's, moved by the suite.
-type clock struct{ offset atomic.Int64 }
+type clock struct {
+	stands time.Time // not zero: it moves only when it is advanced
+	offset atomic.Int64
+}
 
-func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *clock) now() time.Time {
+	now := time.Now()
+	if !c.stands.IsZero() {
+		now = c.stands
+	}
+	return now.Add(time.Duration(c.offset.Load()))
+}
 
 func (c *clock) advance(_ context.Context, d time.Duration) error {
 	c.offset.Add(int64(d))
