@@ -42,7 +42,7 @@ vuln: ## known vulnerabilities in what is imported
 	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./...
 
 fuzz: ## half a minute for each fuzz target
-	scripts/fuzz 30s
+	@scripts/fuzz 30s
 
 golden: ## write the golden files anew; read the diff
 	go test ./conformance ./conformance/report ./docs -update

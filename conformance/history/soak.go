@@ -31,7 +31,7 @@ type Options struct {
 	Duration  time.Duration   // 0: 30 s
 	Until     context.Context // ends the soak sooner, with its last sessions closed as at its end; nil: nothing does
 	LoginRate float64         // logins per second, since they cost password hashes; 0: 2
-	FailFast  bool            // end when the first session is impossible
+	FailFast  bool            // end when the first session is impossible, unless it failed closed
 	Gentle    bool            // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
 	Started   func()          // called when all targets have answered and the clients begin; nil: nobody listens
 	Progress  func(Progress)

@@ -45,7 +45,7 @@ func parseSoak(args []string, getenv func(string) string, out io.Writer) (*soakC
 	fs.IntVar(&c.options.Clients, "clients", 16, "how many clients there are; each waits for its answers")
 	fs.DurationVar(&c.options.Duration, "duration", 30*time.Second, "how long they go on")
 	fs.Float64Var(&c.options.LoginRate, "login-rate", 2, "logins per second, after one for each client; each costs the target a password hash")
-	fs.BoolVar(&c.options.FailFast, "fail-fast", false, "end when the first session is impossible")
+	fs.BoolVar(&c.options.FailFast, "fail-fast", false, "end when the first session is impossible, unless it failed closed")
 	fs.BoolVar(&c.options.Gentle, "gentle", false, "only refresh and log out: for a server in trouble, to count the sessions that it loses")
 	fs.StringVar(&c.out, "out", "", "`directory` for pictures of what is impossible, as HTML")
 	err := fs.Parse(args)
