@@ -19,6 +19,7 @@ type trial struct {
 	Name    string
 	Ended   string
 	Machine string
+	Dialect string
 	Servers int
 	Clients int
 	Seconds int
@@ -40,8 +41,8 @@ func TestTrials(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	b := &strings.Builder{}
-	b.WriteString("| trial | what happened | servers, clients | seconds | calls | no answer | sessions | impossible | lost |\n")
-	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	b.WriteString("| trial | what happened | rotation | servers, clients | seconds | calls | no answer | sessions | impossible | lost |\n")
+	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	machines := map[string]bool{}
 	for _, file := range files {
 		var x trial
@@ -62,8 +63,8 @@ func TestTrials(t *testing.T) {
 			require.Contains(t, []string{"503", "connection lost", "connection refused"}, kind, file)
 			unanswered += n
 		}
-		fmt.Fprintf(b, "| [`%s`](results/torture/%s) | %s | %d, %d | %d | %d | %d | %d | %d | %d |\n", strings.TrimPrefix(x.Name, "Test"), filepath.Base(file),
-			strings.Join(faults, ", "), x.Servers, x.Clients, x.Seconds, x.Calls, unanswered, x.Sessions, x.Impossible, x.Lost)
+		fmt.Fprintf(b, "| [`%s`](results/torture/%s) | %s | %s | %d, %d | %d | %d | %d | %d | %d | %d |\n", strings.TrimPrefix(x.Name, "Test"), filepath.Base(file),
+			strings.Join(faults, ", "), strings.Replace(x.Dialect, " rotation", "", 1), x.Servers, x.Clients, x.Seconds, x.Calls, unanswered, x.Sessions, x.Impossible, x.Lost)
 	}
 	made := "On " + strings.Join(slices.Sorted(maps.Keys(machines)), " and ") + ".\n\n" + b.String()
 

@@ -25,6 +25,7 @@ type trial struct {
 	Name       string         `json:"name"`
 	Ended      time.Time      `json:"ended"`
 	Machine    string         `json:"machine"`
+	Dialect    string         `json:"dialect"` // of the servers
 	Servers    int            `json:"servers"`
 	Clients    int            `json:"clients"`
 	Seconds    int            `json:"seconds"`
@@ -46,7 +47,7 @@ func record(t *testing.T, r *history.Result, faults ...fault) {
 	}
 	x := trial{
 		Name: strings.ReplaceAll(t.Name(), "_", " "), Ended: time.Now().UTC().Truncate(time.Second), Machine: runtime.GOOS + "/" + runtime.GOARCH + ", " + runtime.Version(),
-		Servers: len(r.Targets), Clients: r.Clients, Seconds: int(r.Took.Seconds()), Faults: faults, Answers: map[string]int{},
+		Dialect: r.Dialect, Servers: len(r.Targets), Clients: r.Clients, Seconds: int(r.Took.Seconds()), Faults: faults, Answers: map[string]int{},
 		Sessions: r.Sessions, Impossible: r.Impossible - r.FailedClosed, Unchecked: r.Unchecked, Lost: r.Lost + r.FailedClosed,
 	}
 	for _, c := range r.Calls {

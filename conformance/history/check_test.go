@@ -174,16 +174,93 @@ func TestUnderWay(t *testing.T) {
 	require.Len(t, c.shortest(h).ops, 3)
 }
 
+// Each finding says what it means, and which story of the suite is about it.
+func TestFindings(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range conformance.Scenarios() {
+		known[s.ID] = true
+	}
+	elsewhere := func(o op) op { o.from, o.at = "one:1", "other:2"; return o }
+	for _, c := range []struct {
+		ops         []op
+		what, story string
+	}{
+		{[]op{yes(0, 1, 0, 1), yes(2, 3, 0, 2)}, "a was exchanged twice", "reuse.replay"},
+		{[]op{yes(0, 5, 0, 1), yes(1, 4, 0, 2)}, "a was exchanged twice", "race.refresh"},
+		{[]op{yes(0, 1, 0, 1), again(yes(2, 3, 0, 1))}, "a was exchanged again, for the same successor b", "grace.answer"},
+		{[]op{again(yes(0, 1, 0, 0))}, "a was not replaced", "policy.rotation"},
+		{[]op{yes(0, 1, 0, none)}, "the refresh with a brought no token", "rotation.rotates"},
+		{[]op{yes(0, 1, 0, 1), no(2, 3, 1)}, "the live token b was refused", "rotation.chain"},
+		{[]op{yes(0, 5, 0, 1), no(1, 6, 0), no(2, 4, 0), yes(7, 8, 1, 2)}, "b was exchanged after the return of a spent token had been refused, which ends the session", "reuse.revokes-family"},
+		{[]op{elsewhere(no(0, 1, 0))}, "the live token a, which came from one:1, was refused by other:2", "operations.replicas"},
+		{[]op{logout(no(0, 1, 0))}, "a logout with the live token a was refused", "logout.idempotent"},
+		{[]op{logout(yes(0, 1, 0, 1)), yes(2, 3, 0, 1)}, "a was exchanged after the logout", "logout.ends"},
+		{[]op{yes(0, 1, 0, 1), no(2, 3, 0), no(4, 5, 1), yes(6, 7, 1, 2)}, "b was exchanged after it had been refused", "reuse.stays-dead"},
+		{[]op{no(0, 5, 0), no(1, 4, 0)}, "the live token a was refused", "race.refresh"},
+	} {
+		check := checker{dialect{}, time.Minute}
+		for i := range c.ops {
+			c.ops[i].in.number = i
+		}
+		h := check.dialect.whole(c.ops)
+		require.Equal(t, porcupine.Illegal, check.judge(h), c.what)
+		r := &Result{}
+		r.judged(1, h, porcupine.Illegal, check.failedClosed(h))
+		r.explain(check)
+		require.Len(t, r.Violations, 1)
+		v := r.Violations[0]
+		require.Equal(t, c.what, v.What)
+		require.Equal(t, c.story, v.Story, c.what)
+		require.True(t, known[v.Story], v.Story)
+		require.NotEmpty(t, v.Means)
+		require.Contains(t, v.Drawing, "answer", c.what)
+	}
+}
+
+// A verdict is the worst that applies, and good only where there was something to see.
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		want   Verdict
+		change func(*Result)
+	}{
+		{Linearizable, func(*Result) {}},
+		{Linearizable, func(r *Result) { r.Races, r.Gentle = 0, true }},
+		{Linearizable, func(r *Result) { r.Lost = 9 }},
+		{NotLinearizable, func(r *Result) { r.Impossible, r.Away, r.Errors = 1, []string{"here"}, 1 }},
+		{NotServing, func(r *Result) { r.Away, r.Errors = []string{"here"}, 1 }},
+		{Faulty, func(r *Result) { r.Errors, r.Races = 1, 0 }},
+		{NotEstablished, func(r *Result) { r.Races = 0 }},
+		{NotEstablished, func(r *Result) { r.Sessions, r.Unchecked = 1, 2 }},
+		{NotEstablished, func(r *Result) { r.stats("login").Outcomes[conformance.Accepted] = 0 }},
+		{NotEstablished, func(r *Result) { r.stats("refresh").Outcomes[conformance.Accepted] = 0 }},
+		{NotEstablished, func(r *Result) { r.stats("refresh").Outcomes[conformance.Refused] = 0 }},
+	} {
+		r := newResult([]string{"http://here"}, Options{}, dialect{})
+		r.Sessions, r.Races = 1, 1
+		r.stats("login").Outcomes[conformance.Accepted] = 1
+		r.stats("refresh").Outcomes[conformance.Accepted], r.stats("refresh").Outcomes[conformance.Refused] = 1, 1
+		c.change(r)
+		v, _ := r.Verdict()
+		require.Equal(t, c.want, v)
+		require.Contains(t, r.Sentence(), "http://here: "+string(v)+": ")
+	}
+	r := newResult(nil, Options{}, dialect{})
+	for _, kind := range []string{"200", "401", "429", "502", "503", "504", conformance.ConnectionRefused, "500", "501"} {
+		r.count("refresh", conformance.Reply{Kind: kind})
+	}
+	require.Equal(t, 2, r.Errors)
+}
+
 func TestTokenNames(t *testing.T) {
-	f := newFamily(1, time.Now(), conformance.Reply{Refresh: "r", Access: "a"})
-	child, fresh := f.learn(0, conformance.Reply{Refresh: "s"})
+	f := newFamily(1, time.Now(), "", conformance.Reply{Refresh: "r", Access: "a"})
+	child, fresh := f.learn(0, "", conformance.Reply{Refresh: "s"})
 	require.True(t, fresh)
-	twin, _ := f.learn(0, conformance.Reply{Refresh: "t"})
-	_, fresh = f.learn(twin, conformance.Reply{Refresh: "s"})
+	twin, _ := f.learn(0, "", conformance.Reply{Refresh: "t"})
+	_, fresh = f.learn(twin, "", conformance.Reply{Refresh: "s"})
 	require.False(t, fresh)
-	nothing, _ := f.learn(twin, conformance.Reply{})
+	nothing, _ := f.learn(twin, "", conformance.Reply{})
 	require.Equal(t, none, nothing)
-	grandchild, _ := f.learn(twin, conformance.Reply{Refresh: "u"})
+	grandchild, _ := f.learn(twin, "", conformance.Reply{Refresh: "u"})
 	var names []string
 	for _, n := range []int{0, child, twin, grandchild} {
 		names = append(names, f.tokens[n].name)

@@ -17,8 +17,12 @@ type client struct {
 	permit bool // to log in, when this session has ended
 }
 
-// Of a hundred steps of a client that may log in again, this many are an event; the others are refreshes.
-const eventPercent = 25
+// Of a hundred steps of a client that may log in again, this many are an event; the others are refreshes. Every other session has one among its
+// first steps, although its client has to wait for the next login then: where answers get lost, few sessions live long enough for a late one.
+const (
+	eventPercent = 25
+	earlySteps   = 10
+)
 
 // A session ends after so many calls, so that its history can be searched, or so many lost answers, each of which doubles what it
 // could have become.
@@ -68,29 +72,37 @@ func (c *client) run(ctx, working context.Context) {
 }
 
 func (c *client) login(ctx context.Context) *family {
-	r := c.anyTarget().Login(ctx, c.user)
-	c.count("login", r)
+	t := c.anyTarget()
+	r := t.Login(ctx, c.user)
+	c.count(ctx, "login", r)
 	if r.Outcome != conformance.Accepted || r.Refresh == "" {
 		return nil
 	}
-	return newFamily(c.nextFamily(), c.start, r)
+	return newFamily(c.nextFamily(), c.start, t.name, r)
 }
 
 // live uses a session until it has ended.
 func (c *client) live(ctx, working context.Context, f *family) {
-	for working.Err() == nil {
+	early := 0
+	if !c.gentle && rand.IntN(2) == 0 {
+		early = 1 + rand.IntN(earlySteps)
+	}
+	for step := 0; working.Err() == nil; step++ {
 		calls, lost := f.size()
 		if calls >= maxCalls || lost >= maxLost || f.old(c.longest) {
 			break
 		}
-		if rand.IntN(100) >= eventPercent || !c.permit && !c.logins.Allow() {
+		now := step > 0 && step == early
+		if !now && (rand.IntN(100) >= eventPercent || !c.permit && !c.logins.Allow()) {
 			if c.refresh(ctx, f, f.newest(), "").out.outcome == conformance.Refused {
-				c.lostOne()
+				if lost > 0 { // else its history is impossible
+					c.lostOne()
+				}
 				break
 			}
 			continue
 		}
-		c.permit = true
+		c.permit = c.permit || !now
 		all := events(c.gentle)
 		e := all[rand.IntN(len(all))]
 		if e.needsPast && f.newest() == 0 {

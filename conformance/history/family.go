@@ -29,6 +29,7 @@ type family struct {
 type token struct {
 	value, access string
 	generation    int    // rotations since the login
+	from          string // the target that gave it out first
 	name          string // R3; R3′: another one of that generation
 	presented     bool   // ever
 }
@@ -42,16 +43,18 @@ type op struct {
 	kind  string // the status, or what there was instead
 	token string // name
 	child string // name, or ""
+	at    string // the target, where there are several
+	from  string // the target that gave the token out
 }
 
-func newFamily(number int, start time.Time, login conformance.Reply) *family {
+func newFamily(number int, start time.Time, from string, login conformance.Reply) *family {
 	f := &family{number: number, start: start, born: time.Now(), known: map[string]int{}, twins: map[int]int{}}
-	f.learn(none, login)
+	f.learn(none, from, login)
 	return f
 }
 
 // learn numbers the token of an answer; fresh: nobody had received it before.
-func (f *family) learn(parent int, r conformance.Reply) (number int, fresh bool) {
+func (f *family) learn(parent int, from string, r conformance.Reply) (number int, fresh bool) {
 	if r.Refresh == "" {
 		return none, false
 	}
@@ -61,7 +64,7 @@ func (f *family) learn(parent int, r conformance.Reply) (number int, fresh bool)
 		}
 		return n, false
 	}
-	t := token{value: r.Refresh, access: r.Access}
+	t := token{value: r.Refresh, access: r.Access, from: from}
 	if parent >= 0 {
 		t.generation = f.tokens[parent].generation + 1
 	}
@@ -73,11 +76,11 @@ func (f *family) learn(parent int, r conformance.Reply) (number int, fresh bool)
 }
 
 // call presents a token and records what came. Calls may overlap.
-func (f *family) call(ctx context.Context, target *conformance.Client, in input, why string) (op, conformance.Reply) {
+func (f *family) call(ctx context.Context, target place, in input, why string) (op, conformance.Reply) {
 	f.mu.Lock()
 	t := &f.tokens[in.token]
 	t.presented = true
-	value, access, name := t.value, t.access, t.name
+	value, access, name, from := t.value, t.access, t.name, t.from
 	lane := f.takeLane()
 	in.number = f.calls
 	f.calls++
@@ -94,13 +97,13 @@ func (f *family) call(ctx context.Context, target *conformance.Client, in input,
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o := op{in: in, out: output{outcome: r.Outcome, child: none, returned: returned}, lane: lane, why: why, kind: r.Kind, token: name}
+	o := op{in: in, out: output{outcome: r.Outcome, child: none, returned: returned}, lane: lane, why: why, kind: r.Kind, token: name, at: target.name, from: from}
 	if r.Kind == conformance.ConnectionRefused { // it never arrived
 		f.lanes[lane] = false
 		return o, r
 	}
 	if r.Outcome == conformance.Accepted && !in.logout {
-		if o.out.child, o.out.fresh = f.learn(in.token, r); o.out.child >= 0 {
+		if o.out.child, o.out.fresh = f.learn(in.token, target.name, r); o.out.child >= 0 {
 			o.child = f.tokens[o.out.child].name
 		}
 	}

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -16,6 +17,7 @@ type Result struct {
 	Targets     []string
 	Clients     int
 	Dialect     string // as it was claimed
+	Gentle      bool
 	Took        time.Duration
 	Interrupted bool
 	Calls       []*CallStats // login, refresh, logout
@@ -28,7 +30,9 @@ type Result struct {
 	// neither the newest token nor those before it worked. Without trouble behind the target that is a fault all the same.
 	FailedClosed int
 
-	Lost       int          // that ended by a refused refresh with their newest token: its successor, if there was one, got lost
+	Lost       int          // that ended by a refused refresh with their newest token, after a call whose outcome is unknown: its successor got lost
+	Errors     int          // answers that were a 5xx and no excuse: others than 502, 503 and 504
+	Away       []string     // the targets that did not serve when it was over, and what they did instead; unknown after an interruption
 	Violations []*Violation // the clearest of each kind
 	suspects   []suspect
 }
@@ -54,8 +58,8 @@ const (
 	explainTime     = 10 * time.Second
 )
 
-func newResult(targets []string, clients int, d dialect) *Result {
-	r := &Result{Targets: targets, Clients: clients, Dialect: d.description}
+func newResult(targets []string, o Options, d dialect) *Result {
+	r := &Result{Targets: targets, Clients: o.Clients, Dialect: d.description, Gentle: o.Gentle}
 	for _, name := range []string{"login", "refresh", "logout"} {
 		r.Calls = append(r.Calls, &CallStats{
 			Call: name, Outcomes: map[conformance.Outcome]int{}, Kinds: map[string]int{},
@@ -73,8 +77,14 @@ func (r *Result) count(call string, reply conformance.Reply) {
 	c := r.stats(call)
 	c.Outcomes[reply.Outcome]++
 	c.Kinds[reply.Kind]++
+	if len(reply.Kind) == 3 && reply.Kind[0] == '5' && !slices.Contains(excuses, reply.Kind) {
+		r.Errors++
+	}
 	_ = c.latencies.RecordValue(reply.Took.Microseconds()) // above the histogram's range, and above any time-out
 }
+
+// excuses are the answers of a server, or of what stands before it, that is in trouble and says so.
+var excuses = []string{"502", "503", "504"}
 
 // Count is how many calls there were.
 func (c *CallStats) Count() (n int) {
@@ -123,10 +133,13 @@ func (r *Result) progress() (p Progress) {
 // Verdict is what a soak establishes.
 type Verdict string
 
-// The verdicts. Linearizable means that nothing else was found in the sessions that were seen, not that nothing else can happen.
+// The verdicts, the worst that applies. Linearizable means that nothing else was found in the sessions that were seen, not that nothing else can
+// happen. Faulty is a target that answered with errors of its own which say nothing, as 500 does.
 const (
 	Linearizable    Verdict = "linearizable"
 	NotLinearizable Verdict = "not linearizable"
+	Faulty          Verdict = "faulty"
+	NotServing      Verdict = "not serving"
 	NotEstablished  Verdict = "not established"
 )
 
@@ -136,6 +149,10 @@ func (r *Result) Verdict() (v Verdict, why string) {
 	switch {
 	case r.Impossible > 0:
 		return NotLinearizable, ""
+	case len(r.Away) > 0:
+		return NotServing, strings.Join(r.Away, ", ")
+	case r.Errors > 0:
+		return Faulty, "500 and its like say nothing, and the contract knows only 503"
 	case r.stats("login").Outcomes[conformance.Accepted] == 0:
 		return NotEstablished, "no login succeeded"
 	case refresh[conformance.Accepted] == 0:
@@ -144,6 +161,8 @@ func (r *Result) Verdict() (v Verdict, why string) {
 		return NotEstablished, "no refresh was ever refused, so no session was seen to end"
 	case r.Sessions == 0, r.Unchecked > r.Sessions:
 		return NotEstablished, "most sessions have too many unknown outcomes to be searched"
+	case r.Races == 0 && !r.Gentle:
+		return NotEstablished, "no token was presented by several clients at once; a longer -duration or a higher -login-rate brings more such races"
 	}
 	return Linearizable, ""
 }

@@ -9,10 +9,13 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +35,7 @@ type Options struct {
 	Until     context.Context // ends the soak sooner, with its last sessions closed as at its end; nil: nothing does
 	LoginRate float64         // logins per second, since they cost password hashes; 0: 2
 	FailFast  bool            // end when the first session is impossible, unless it failed closed
+	Recovery  time.Duration   // how long a target may take to serve again when it is all over; 0: 20 s
 	Gentle    bool            // do nothing that a session may not survive, but log out: for targets in trouble, whose losses are counted
 	Started   func()          // called when all targets have answered and the clients begin; nil: nobody listens
 	Progress  func(Progress)
@@ -54,9 +58,15 @@ const (
 	checkTimeout  = 10 * time.Second // of one history
 )
 
+// place is one of the targets.
+type place struct {
+	*conformance.Client
+	name string // without the scheme; "" where there is only one
+}
+
 // soak is the state of one.
 type soak struct {
-	targets  []*conformance.Client
+	targets  []place
 	dialect  dialect
 	gentle   bool
 	longest  time.Duration // a session may live; 0: no end in sight
@@ -108,6 +118,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	clients.Wait()
 	close(s.finished)
 	checkers.Wait()
+	s.result.Away = s.away(ctx, o.Recovery)
 	stop()
 	s.result.Took = time.Since(s.start)
 	s.result.explain(checker{s.dialect, checkTimeout})
@@ -129,11 +140,16 @@ func (o *Options) complete() error {
 	if o.LoginRate == 0 {
 		o.LoginRate = 2
 	}
+	if o.Recovery == 0 {
+		o.Recovery = 20 * time.Second
+	}
 	switch {
 	case o.Clients < 1 || o.Clients > maxClients:
 		return fmt.Errorf("%w: %d clients: want 1 to %d", conformance.ErrUsage, o.Clients, maxClients)
 	case o.Duration < time.Second || o.Duration > maxDuration:
 		return fmt.Errorf("%w: a soak of %v: want 1s to %v", conformance.ErrUsage, o.Duration, maxDuration)
+	case o.Recovery < 0 || o.Recovery > time.Hour:
+		return fmt.Errorf("%w: a recovery of %v: want at most 1h", conformance.ErrUsage, o.Recovery)
 	case o.LoginRate <= 0 || o.LoginRate > maxLoginRate:
 		return fmt.Errorf("%w: %v logins per second: want more than 0, at most %v", conformance.ErrUsage, o.LoginRate, maxLoginRate)
 	}
@@ -161,13 +177,17 @@ func open(ctx context.Context, o Options) (*soak, error) {
 		if err != nil {
 			return s, err
 		}
-		s.targets = append(s.targets, c)
+		p := place{Client: c}
+		if len(urls) > 1 {
+			_, p.name, _ = strings.Cut(url, "://")
+		}
+		s.targets = append(s.targets, p)
 	}
 	s.longest = s.targets[0].RefreshLife() / 2
 	if m := o.Target.SessionMaxTTL / 2; m > 0 && (s.longest == 0 || m < s.longest) {
 		s.longest = m
 	}
-	s.result = newResult(urls, o.Clients, s.dialect)
+	s.result = newResult(urls, o, s.dialect)
 	s.start = time.Now()
 	return s, nil
 }
@@ -178,7 +198,7 @@ func (s *soak) close() {
 	}
 }
 
-func (s *soak) anyTarget() *conformance.Client { return s.targets[rand.IntN(len(s.targets))] }
+func (s *soak) anyTarget() place { return s.targets[rand.IntN(len(s.targets))] }
 
 func (s *soak) nextFamily() int { return int(s.families.Add(1)) }
 
@@ -189,7 +209,7 @@ func (s *soak) call(ctx context.Context, f *family, in input, why string) op {
 		name = "logout"
 	}
 	o, r := f.call(ctx, s.anyTarget(), in, why)
-	s.count(name, r)
+	s.count(ctx, name, r)
 	if r.Kind == conformance.ConnectionRefused {
 		time.Sleep(afterRefused)
 	}
@@ -213,11 +233,65 @@ func (s *soak) race() {
 	s.result.Races++
 }
 
-func (s *soak) count(call string, r conformance.Reply) {
+// count counts an answer, but not the lack of one that is our own doing.
+func (s *soak) count(ctx context.Context, call string, r conformance.Reply) {
+	if ctx.Err() != nil && r.Outcome == conformance.Undecided {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result.count(call, r)
 }
+
+// away names the targets that do not serve when it is all over, and why: what is not answered is held against nobody, so a target that has
+// died, or answers with errors alone, looks well otherwise.
+func (s *soak) away(ctx context.Context, recovery time.Duration) (names []string) {
+	working, cancel := context.WithTimeout(ctx, recovery)
+	defer cancel()
+	found := make([]string, len(s.targets))
+	var all sync.WaitGroup
+	for i, t := range s.targets {
+		all.Go(func() {
+			for why := ""; ; time.Sleep(retryAfter) {
+				kind, ok := t.serves(working)
+				if ok || ctx.Err() != nil {
+					return
+				}
+				if working.Err() != nil {
+					found[i] = t.Target() + " (" + cmp.Or(why, kind) + ")"
+					return
+				}
+				why = kind
+			}
+		})
+	}
+	all.Wait()
+	return slices.DeleteFunc(found, func(s string) bool { return s == "" })
+}
+
+const retryAfter = 250 * time.Millisecond
+
+// serves reports whether a session can be begun, used and ended, or what came instead. A target that has had enough logins serves.
+func (p place) serves(ctx context.Context) (kind string, ok bool) {
+	login := p.Login(ctx, p.Users()[0])
+	if login.Kind == tooMany {
+		return "", true
+	}
+	if login.Outcome != conformance.Accepted {
+		return "login: " + login.Kind, false
+	}
+	refresh := p.Refresh(ctx, login.Refresh, login.Access)
+	if refresh.Outcome != conformance.Accepted {
+		return "refresh: " + refresh.Kind, false
+	}
+	if refresh.Refresh == "" { // it stays the same
+		refresh.Refresh = login.Refresh
+	}
+	logout := p.Logout(ctx, refresh.Refresh, refresh.Access)
+	return "logout: " + logout.Kind, logout.Outcome == conformance.Accepted
+}
+
+const tooMany = "429"
 
 // check judges sessions as they end.
 func (s *soak) check() {

@@ -128,10 +128,15 @@ func TestFaults(t *testing.T) {
 		{"logout-server-noop", grace, claimed, "was exchanged after the logout"},
 		{"reuse-grace-forks-chain", faulty.Dialect{}, claimed, "was exchanged twice"},
 		{"reuse-grace-covers-any-ancestor", faulty.Dialect{}, claimed, "was exchanged"},
+		{"", grace, conformance.Policy{}, "for the same successor"},
 	} {
 		t.Run(c.fault+" "+c.policy.Rotation, func(t *testing.T) {
 			t.Parallel()
-			o := options(serve(t, faulty.Options{Faults: []string{c.fault}, Dialect: c.dialect}, nil), c.policy)
+			f := faulty.Options{Dialect: c.dialect}
+			if c.fault != "" {
+				f.Faults = []string{c.fault}
+			}
+			o := options(serve(t, f, nil), c.policy)
 			o.FailFast, o.Duration = true, 20*time.Second
 			r, text := soak(t, o)
 			requireVerdict(t, history.NotLinearizable, r, text)
@@ -156,7 +161,7 @@ func TestNullTargets(t *testing.T) {
 		t.Cleanup(stop)
 		all.Go(func() {
 			o := options(url, conformance.Policy{})
-			o.Target.RequestTimeout, o.Target.Patience, o.Clients, o.FailFast = 300*time.Millisecond, time.Millisecond, 4, true
+			o.Target.RequestTimeout, o.Target.Patience, o.Clients, o.FailFast, o.Recovery = 300*time.Millisecond, time.Millisecond, 4, true, time.Second
 			r, err := history.Run(t.Context(), o)
 			if err != nil {
 				assert.ErrorIs(t, err, conformance.ErrUnavailable, target.Name)
@@ -221,6 +226,78 @@ func TestUnknownOutcomes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where answers get lost, and logins are as rare as the command line has them, a race is found all the same.
+func TestFewLogins(t *testing.T) {
+	t.Parallel()
+	o := options(serve(t, faulty.Options{Faults: []string{"conc-double-spend"}}, flaky), conformance.Policy{})
+	o.Target.RequestTimeout, o.LoginRate, o.FailFast, o.Duration = 300*time.Millisecond, 2, true, 30*time.Second
+	r, text := soak(t, o)
+	requireVerdict(t, history.NotLinearizable, r, text)
+	require.Contains(t, text, "exchanged twice")
+}
+
+// A target that dies meanwhile, or has nothing but errors, does not pass; one that comes back in time does.
+func TestServesAtTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble http.HandlerFunc // for a while, or for ever
+		lasts   time.Duration
+		want    history.Verdict
+		says    string
+	}{
+		"dead":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, time.Hour, history.NotServing, "(login: connection lost)"},
+		"500":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, time.Hour, history.NotServing, "(login: 500)"},
+		"503":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, time.Hour, history.NotServing, "(login: 503)"},
+		"hangs": {func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, time.Hour, history.NotServing, "(login: time-out)"},
+		"back":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, 2 * time.Second, history.Linearizable, "linearizable: each answer"},
+		"error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 2 * time.Second, history.Faulty, "answers were a 5xx other than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begins := time.Now().Add(time.Second)
+			o := options(serve(t, faulty.Options{}, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if now := time.Now(); now.After(begins) && now.Before(begins.Add(c.lasts)) {
+						c.trouble(w, r)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}), conformance.Policy{})
+			o.Target.RequestTimeout, o.Duration, o.Recovery = 300*time.Millisecond, 1200*time.Millisecond, time.Second
+			if c.lasts < time.Hour {
+				o.Recovery = 20 * time.Second
+			}
+			r, text := soak(t, o)
+			requireVerdict(t, c.want, r, text)
+			require.Contains(t, text, c.says)
+			require.Equal(t, c.want == history.NotServing, len(r.Away) > 0)
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	o := options(serve(t, faulty.Options{Faults: []string{"rt-old-still-valid"}}, nil), conformance.Policy{})
+	o.FailFast, o.Duration = true, 20*time.Second
+	r, _ := soak(t, o)
+	var b bytes.Buffer
+	require.NoError(t, r.JSON(&b))
+	var got struct {
+		Verdict    string
+		Sessions   int
+		Calls      []struct{ Count int }
+		Away       []string
+		Violations []struct{ What, Story, Drawing string }
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got))
+	require.Equal(t, "not linearizable", got.Verdict)
+	require.Equal(t, r.Sessions, got.Sessions)
+	require.Equal(t, r.Calls[1].Count(), got.Calls[1].Count)
+	require.NotNil(t, got.Away)
+	require.Contains(t, got.Violations[0].What, "exchanged twice")
+	require.Contains(t, got.Violations[0].Drawing, "refresh R")
 }
 
 // spy remembers every token that a server gives out.
@@ -306,6 +383,7 @@ func TestInterrupted(t *testing.T) {
 	require.NoError(t, r.Text(&b, nil))
 	requireVerdict(t, history.Linearizable, r, b.String())
 	require.Contains(t, b.String(), "interrupted: http")
+	require.NotContains(t, b.String(), "connection lost", "what we cut off ourselves is no loss")
 }
 
 // Replicas that do not share their sessions are no replicas.
@@ -321,6 +399,9 @@ func TestReplicas(t *testing.T) {
 	o.Target.Replicas = []string{serve(t, faulty.Options{}, nil)}
 	r, text = soak(t, o)
 	requireVerdict(t, history.NotLinearizable, r, text)
+	require.Regexp(t, `the live token R\d+, which came from 127\.0\.0\.1:\d+, was refused by 127\.0\.0\.1:\d+`, text)
+	require.Regexp(t, `who +call +target +answer`, text)
+	require.Zero(t, r.Lost, "no answer was missing: %s", text)
 }
 
 func TestRefuses(t *testing.T) {

@@ -16,7 +16,8 @@ func (r *Result) Text(w io.Writer, pictures []string) error {
 	fmt.Fprintf(&b, "soak of %s for %v: %d clients that wait for their answers, %s\n\n", strings.Join(r.Targets, ", "), r.Took.Round(100*time.Millisecond), r.Clients, r.Dialect)
 	r.table(&b)
 	for i, v := range r.Violations {
-		fmt.Fprintf(&b, "\nVIOLATION %d  %s\n  session %d, call %d; in no order do these answers fit a token family, whatever the others were:\n%s", i+1, v.What, v.Session, v.Calls, v.Drawing)
+		fmt.Fprintf(&b, "\nVIOLATION %d  %s\n  means  %s\n  more   conformance explain %s\n", i+1, v.What, v.Means, v.Story)
+		fmt.Fprintf(&b, "  session %d, call %d; in no order do these answers fit a token family, whatever the others were:\n%s", v.Session, v.Calls, v.Drawing)
 		if v.Like > 0 {
 			fmt.Fprintf(&b, "  other sessions with the same finding: %d or more\n", v.Like)
 		}
@@ -25,13 +26,19 @@ func (r *Result) Text(w io.Writer, pictures []string) error {
 		}
 	}
 	if r.FailedClosed > 0 {
-		fmt.Fprintf(&b, "\n%d of the impossible sessions failed closed: calls met, all were refused, and no token worked any more; excusable only while the target's database is in trouble\n", r.FailedClosed)
+		fmt.Fprintf(&b, "\n%d of the impossible sessions failed closed: calls met, all were refused, and no token worked any more. It is excusable only while the target's database is in trouble; else whoever loses a race ends the session before the winner has his answer\n", r.FailedClosed)
 	}
 	if r.Lost > 0 {
-		fmt.Fprintf(&b, "\n%d sessions were lost: the refresh with their newest token was refused, mostly because the answer to an earlier one had not come\n", r.Lost)
+		fmt.Fprintf(&b, "\n%d of %d sessions were lost: a call was not answered, or with an error, and then the refresh with the newest token was refused. A strict server does that when the call had been carried out; within a grace it may not happen\n", r.Lost, r.Sessions)
 	}
 	if r.Unchecked > 0 {
 		fmt.Fprintf(&b, "\n%d sessions have too many unknown outcomes to be searched; nothing is said of them\n", r.Unchecked)
+	}
+	if len(r.Away) > 0 {
+		fmt.Fprintf(&b, "\nwhen it was over, these did not serve: %s\n", strings.Join(r.Away, ", "))
+	}
+	if r.Errors > 0 {
+		fmt.Fprintf(&b, "\n%d answers were a 5xx other than 502, 503 and 504: the target's log should say why\n", r.Errors)
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.Sentence())
 	_, err := io.WriteString(w, b.String())
@@ -79,11 +86,22 @@ func (r *Result) Sentence() string {
 	if r.Interrupted {
 		interrupted = "interrupted: "
 	}
+	says := ""
 	switch verdict {
 	case NotLinearizable:
-		return fmt.Sprintf("%s%s: not linearizable: %d of %d sessions are impossible (%d calls)", interrupted, target, r.Impossible, r.Sessions, calls)
+		says = fmt.Sprintf("%d of %d sessions are impossible (%d calls)", r.Impossible, r.Sessions, calls)
+	case NotServing:
+		says = "at the end, " + why
 	case NotEstablished:
-		return fmt.Sprintf("%s%s: not established: %s", interrupted, target, why)
+		says = why
+	case Faulty:
+		says = fmt.Sprintf("%d of %d answers are errors: %s", r.Errors, calls, why)
+	default:
+		races := fmt.Sprintf("%d races for a token", r.Races)
+		if r.Gentle {
+			races = "gentle clients, so no races"
+		}
+		says = fmt.Sprintf("each answer of %d sessions (%d calls, %s) is one that a single token family gives", r.Sessions, calls, races)
 	}
-	return fmt.Sprintf("%s%s: linearizable: each answer of %d sessions (%d calls, %d races for a token) is one that a single token family gives", interrupted, target, r.Sessions, calls, r.Races)
+	return fmt.Sprintf("%s%s: %s: %s", interrupted, target, verdict, says)
 }

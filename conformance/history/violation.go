@@ -1,8 +1,10 @@
 package history
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"html"
 	"io"
 	"regexp"
 	"slices"
@@ -19,10 +21,13 @@ type Violation struct {
 	Session int    // its number in the soak
 	Calls   int    // that it made until then
 	What    string // in words
+	Means   string // for whom, and what to look at
+	Story   string // of the suite, that is about it
 	Like    int    // how many other sessions that were explained say the same
 	Drawing string // the calls that cannot be together, over time
 	checker checker
 	history history // shortest, needless answers hidden
+	closed  bool    // it failed closed
 }
 
 // explain finds the shortest part of each of the shortest impossible histories that is still impossible, and keeps the best of each kind.
@@ -32,9 +37,10 @@ func (r *Result) explain(c checker) {
 		if len(all) > 0 && time.Since(began) > explainTime {
 			break
 		}
-		v := &Violation{Session: s.number, checker: c, history: c.hideNeedless(c.shortest(s.history))}
+		v := &Violation{Session: s.number, checker: c, history: c.hideNeedless(c.shortest(s.history)), closed: s.rank > 0}
 		v.Calls = v.history.before + len(v.history.ops)
-		v.What, v.Drawing = v.what(), v.draw()
+		v.describe()
+		v.Drawing = v.draw()
 		all = append(all, v)
 	}
 	slices.SortStableFunc(all, func(a, b *Violation) int { return len(a.needed()) - len(b.needed()) })
@@ -67,43 +73,73 @@ func (v *Violation) chosen(which func(op) bool) (chosen []op) {
 	return chosen
 }
 
-// shown are the calls that are needed, and those that brought a token which one of them presents.
+// shown are the calls that are needed, and those that brought a token which one of them presents, or brought before.
 func (v *Violation) shown() []op {
 	needed := v.needed()
 	return v.chosen(func(o op) bool {
-		return !o.out.hidden || o.child != "" && slices.ContainsFunc(needed, func(n op) bool { return n.token == o.child })
+		return !o.out.hidden || o.child != "" && slices.ContainsFunc(needed, func(n op) bool { return n.token == o.child || n.child == o.child })
 	})
 }
 
-// what says in words what is wrong, by the last answer that makes the history impossible.
-func (v *Violation) what() string {
+// describe says in words what is wrong, by the last answer that makes the history impossible, what follows from it, and where to read on.
+func (v *Violation) describe() {
 	needed := v.needed()
 	if len(needed) == 0 {
-		return "no order of the calls explains the answers"
+		v.What, v.Means, v.Story = "no order of the calls explains the answers", "the picture shows how far each order leads", "race.refresh"
+		return
 	}
-	last := slices.MaxFunc(needed, func(a, b op) int { return int(a.out.returned - b.out.returned) })
-	spentBy := func(o op) bool {
-		return o.out.outcome == conformance.Accepted && !o.in.logout && o.token == last.token && o.in.number != last.in.number
+	last := slices.MaxFunc(needed, func(a, b op) int { return cmp.Compare(a.out.returned, b.out.returned) })
+	some := func(which func(op) bool) bool { return slices.ContainsFunc(needed, which) }
+	refused := func(o op) bool { return o.out.outcome == conformance.Refused }
+	// which story is about it depends on whether calls met
+	story := func(met, otherwise string) string {
+		if some(func(o op) bool {
+			return o.in.number != last.in.number && o.in.called <= last.out.returned && last.in.called <= o.out.returned
+		}) {
+			return met
+		}
+		return otherwise
 	}
 	switch {
-	case last.out.outcome == conformance.Refused && last.in.logout:
-		return "a logout with the live token " + last.token + " was refused"
-	case last.out.outcome == conformance.Refused:
-		return "the live token " + last.token + " was refused"
-	case last.out.outcome == conformance.Accepted && last.child == "" && !v.checker.dialect.static:
-		return "the refresh with " + last.token + " brought no token"
-	case slices.ContainsFunc(needed, spentBy):
-		return last.token + " was exchanged twice"
-	case slices.ContainsFunc(needed, func(o op) bool { return o.out.outcome == conformance.Refused && o.token == last.token }):
-		return last.token + " was exchanged after it had been refused"
-	case slices.ContainsFunc(needed, func(o op) bool { return o.in.logout }):
-		return last.token + " was exchanged after the logout"
-	case slices.ContainsFunc(needed, func(o op) bool { return o.out.outcome == conformance.Refused }):
-		return last.token + " was exchanged after the return of a spent token had been refused, which ends the session"
+	case refused(last) && last.in.logout:
+		v.What, v.Story = "a logout with the live token "+last.token+" was refused", "logout.idempotent"
+		v.Means = "whoever wants to leave stays signed in"
+	case refused(last) && last.from != last.at:
+		v.What, v.Story = fmt.Sprintf("the live token %s, which came from %s, was refused by %s", last.token, last.from, last.at), "operations.replicas"
+		v.Means = "users are signed out as often as they meet another replica; do all of them have the same signing secret, and the same database?"
+	case refused(last) && v.closed:
+		v.What, v.Story = "the live token "+last.token+" was refused", "race.refresh"
+		v.Means = "calls met, and nobody won: the user is signed out. Does the loser of a race end the session before the winner has his answer?"
+	case refused(last):
+		v.What, v.Story = "the live token "+last.token+" was refused", story("race.refresh", "rotation.chain")
+		v.Means = "a user who did nothing wrong is signed out; something else ended the session, or its token was never kept"
+	case last.child == "" && !v.checker.dialect.static:
+		v.What, v.Story = "the refresh with "+last.token+" brought no token", "rotation.rotates"
+		v.Means = "the client is left with a token that is spent"
 	case last.child == last.token:
-		return last.token + " was not replaced"
+		v.What, v.Story = last.token+" was not replaced", "policy.rotation"
+		v.Means = "a stolen token works as long as the session; a server that does not rotate has to claim so in its profile: \"policy\": {\"rotation\": \"none\"}"
+	case last.child != "" && !last.out.fresh:
+		v.What, v.Story = last.token+" was exchanged again, for the same successor "+last.child, "grace.answer"
+		v.Means = "a grace for who asks twice, longer than the profile claims or not claimed at all: \"policy\": {\"rotation\": \"grace\", \"grace_seconds\": 10} claims ten seconds (-profile)"
+	case some(func(o op) bool {
+		return o.out.outcome == conformance.Accepted && !o.in.logout && o.token == last.token && o.in.number != last.in.number
+	}):
+		v.What, v.Story = last.token+" was exchanged twice", story("race.refresh", "reuse.replay")
+		v.Means = "two clients hold a live token of one session, so a thief stays beside the owner; only one statement that compares and swaps the token lets one win"
+	case some(func(o op) bool { return refused(o) && o.token == last.token }):
+		v.What, v.Story = last.token+" was exchanged after it had been refused", "reuse.stays-dead"
+		v.Means = "a refusal did not last: the end of the session was not kept, was undone, or is not known everywhere"
+	case some(func(o op) bool { return o.in.logout }):
+		v.What, v.Story = last.token+" was exchanged after the logout", story("race.logout", "logout.ends")
+		v.Means = "who has logged out is still signed in, on a shared computer for instance; a refresh under way has to look at the end of the session in the statement that rotates"
+	case some(refused):
+		v.What, v.Story = last.token+" was exchanged after the return of a spent token had been refused, which ends the session", story("race.replay", "reuse.revokes-family")
+		v.Means = "a theft was noticed, and the thief stays in: the revocation was not committed, missed the newest token, or is not claimed (\"policy\": {\"reuse\": \"none\"})"
+	default:
+		v.What, v.Story = last.token+" was exchanged although it was not the live token", "reuse.replay"
+		v.Means = "a spent token works, so a copy of it does"
 	}
-	return last.token + " was exchanged although it was not the live token"
 }
 
 // width of the drawing of time.
@@ -124,7 +160,11 @@ func (v *Violation) draw() string {
 	if others := v.Calls - len(shown); others > 0 {
 		fmt.Fprintf(&b, "  (its other calls until then do not matter: %d)\n", others)
 	}
-	fmt.Fprintf(&b, "  %9s  %-4s %-14s %s\n", "ms", "who", "call", "answer")
+	at := 0 // the width of a column for the targets, where there are several
+	for _, o := range shown {
+		at = max(at, len(o.at)+len(" "))
+	}
+	b.WriteString(strings.TrimRight(fmt.Sprintf("  %9s  %-4s %-14s %-*s%s", "ms", "who", "call", at, [...]string{"", "target"}[min(at, 1)], "answer"), " ") + "\n")
 	for _, o := range shown {
 		from, to := column(o.in.called), column(o.out.returned)
 		bar := strings.Repeat(" ", from) + "├" + strings.Repeat("─", max(0, to-from-1)) + "┤"
@@ -135,7 +175,7 @@ func (v *Violation) draw() string {
 		if o.out.hidden {
 			mark = "  (for orientation)"
 		}
-		line := fmt.Sprintf("  %9.3f  %-4s %-14s %-12s %-*s %s%s", float64(o.in.called)/float64(time.Millisecond), lane(o.lane), o.asked(), o.answered(), width, bar, o.why, mark)
+		line := fmt.Sprintf("  %9.3f  %-4s %-14s %-*s%-12s %-*s %s%s", float64(o.in.called)/float64(time.Millisecond), lane(o.lane), o.asked(), at, o.at, o.answered(), width, bar, o.why, mark)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
@@ -158,7 +198,7 @@ func lane(n int) string {
 	return fmt.Sprint(n)
 }
 
-// HTML writes porcupine's own picture of the session: every call, and how far each order of them leads.
+// HTML writes the finding, and porcupine's own picture of the session below it: every call, and how far each order of them leads.
 func (v *Violation) HTML(w io.Writer) error {
 	h := v.history
 	h.ops = slices.Clone(h.ops)
@@ -188,5 +228,24 @@ func (v *Violation) HTML(w io.Writer) error {
 		return strings.Join(all, ", or ")
 	}
 	_, info := porcupine.CheckOperationsVerbose(model, h.operations(), v.checker.timeout)
-	return porcupine.Visualize(model, info, w)
+	var picture bytes.Buffer
+	if err := porcupine.Visualize(model, info, &picture); err != nil {
+		return err
+	}
+	page := strings.Replace(picture.String(), "<title>Porcupine</title>", "<title>"+html.EscapeString(v.What)+"</title>", 1)
+	page = strings.Replace(page, "<body>", "<body>\n"+v.heading(), 1)
+	_, err := io.WriteString(w, page)
+	return err
+}
+
+func (v *Violation) heading() string {
+	return fmt.Sprintf(`<div style="font-family: sans-serif; margin: 1em">
+<h1 style="font-size: 1.3em">%s</h1>
+<p>%s. <code>conformance explain %s</code> says more.</p>
+<p>Session %d, until its call %d. These answers fit no order, whatever the others were:</p>
+<pre>%s</pre>
+<p>Below are all of its last calls, a line for each that were under way together; &ldquo;jump to first error&rdquo; goes to the end of the longest order that is
+possible, and pointing at a call shows the state after it.</p>
+</div>
+`, html.EscapeString(v.What), html.EscapeString(v.Means), html.EscapeString(v.Story), v.Session, v.Calls, html.EscapeString(v.Drawing))
 }

@@ -15,7 +15,10 @@ import (
 
 const soakUsage = `conformance soak uses a running server for a while, as many clients at once: logins, refreshes, replays of spent tokens, logouts, and races
 between them. Every answer is recorded, and each session's history checked: is there an order of the calls in which one token family gives
-these answers? Time-outs, lost connections and 5xx may have had their effect or not.
+these answers? Time-outs, lost connections and 5xx ("unknown outcomes") may have had their effect or not.
+
+A session is lost when a call was not answered, and afterwards the newest token that its client has is refused. With a grace that should
+not happen (-max-lost 0 -gentle). Break what is behind the server meanwhile, restart it, kill it: all that is asked is that it serves again at the end.
 
 Linearizable means that no session was impossible, not that none can be: a hole that is narrow is hit by chance. Each login buys one event,
 of which about a third are races for a token. The last line counts them; more come of a longer -duration or a higher -login-rate, which a
@@ -24,7 +27,8 @@ bcrypt cost for the trial alone makes bearable.
   conformance soak -target http://127.0.0.1:8080
   conformance soak -target http://127.0.0.1:8081,http://127.0.0.1:8082 -clients 32 -duration 1h -out soak
 
-Exit codes: 0 linearizable; 1 a session is impossible; 2 wrong flags; 3 the target is not available; 4 not established; 130 interrupted.
+Exit codes: 0 linearizable; 1 a session is impossible, or a 500 was answered (any 5xx but 502, 503 and 504), or more sessions were lost than
+-max-lost allows; 2 wrong flags; 3 the target is not available, or does not serve at the end; 4 not established; 130 interrupted.
 
 Flags:
 `
@@ -34,6 +38,8 @@ type soakCommand struct {
 	target
 	options history.Options
 	out     string
+	json    string
+	maxLost int // -1: any number
 }
 
 func parseSoak(args []string, getenv func(string) string, out io.Writer) (*soakCommand, error) {
@@ -47,6 +53,9 @@ func parseSoak(args []string, getenv func(string) string, out io.Writer) (*soakC
 	fs.Float64Var(&c.options.LoginRate, "login-rate", 2, "logins per second, after one for each client; each costs the target a password hash")
 	fs.BoolVar(&c.options.FailFast, "fail-fast", false, "end when the first session is impossible, unless it failed closed")
 	fs.BoolVar(&c.options.Gentle, "gentle", false, "only refresh and log out: for a server in trouble, to count the sessions that it loses")
+	fs.DurationVar(&c.options.Recovery, "recovery", 20*time.Second, "how long the target may take to serve again when it is all over")
+	fs.IntVar(&c.maxLost, "max-lost", -1, "how many sessions may be lost; -1: any number")
+	fs.StringVar(&c.json, "json", "", "`file` for the result, for programs")
 	fs.StringVar(&c.out, "out", "", "`directory` for pictures of what is impossible, as HTML")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -59,6 +68,16 @@ func parseSoak(args []string, getenv func(string) string, out io.Writer) (*soakC
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected %q; flags come before, and -target names the server", fs.Arg(0))
+	}
+	if c.options.Clients == 0 || c.options.Duration == 0 || c.options.LoginRate == 0 || c.options.Recovery == 0 {
+		return nil, errors.New("-clients, -duration, -login-rate and -recovery want more than 0")
+	}
+	if c.json != "" { // what cannot be written is said before the run
+		f, err := os.OpenFile(c.json, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("-json: %w", err)
+		}
+		_ = f.Close() // nothing was written
 	}
 	if c.out != "" {
 		if err := os.MkdirAll(c.out, 0o755); err != nil {
@@ -89,22 +108,37 @@ func soakVerb(ctx context.Context, args []string, getenv func(string) string, st
 		return fail(stderr, exitCode(nil, err, false), err)
 	}
 	pictures, werr := c.writePictures(result)
-	if terr := result.Text(stdout, pictures); werr == nil {
-		werr = terr
-	}
-	if werr != nil {
+	if werr = errors.Join(werr, c.writeJSON(result), result.Text(stdout, pictures)); werr != nil {
 		return fail(stderr, exitUsage, werr)
 	}
 	verdict, _ := result.Verdict()
 	switch {
 	case err != nil:
 		return exitInterrupted
-	case verdict == history.NotLinearizable:
+	case verdict == history.NotLinearizable, verdict == history.Faulty:
 		return exitFails
+	case verdict == history.NotServing:
+		return exitUnavailable
+	case c.maxLost >= 0 && result.Lost > c.maxLost:
+		return fail(stderr, exitFails, fmt.Errorf("%d sessions were lost, and -max-lost allows %d", result.Lost, c.maxLost))
 	case verdict == history.NotEstablished:
 		return exitOpen
 	}
 	return exitConforms
+}
+
+func (c *soakCommand) writeJSON(r *history.Result) error {
+	if c.json == "" {
+		return nil
+	}
+	f, err := os.Create(c.json)
+	if err != nil {
+		return fmt.Errorf("-json: %w", err)
+	}
+	if err := errors.Join(r.JSON(f), f.Close()); err != nil {
+		return fmt.Errorf("-json: %w", err)
+	}
+	return nil
 }
 
 // writePictures writes a file for each violation that is shown, and returns their names.
