@@ -47,7 +47,8 @@ is acknowledged. Otherwise as the image has it.
 **Method.** %[13]d rounds; in each, every part runs for %[14]s, after one short round that does not count. Parts that are compared are
 neighbours in a round, and change places from one to the next, so that both meet the same weather. Clients are a closed loop over kept-alive
 connections: the next request goes when the last has been answered. A ratio is taken within a round; shown are the median of the rounds, and
-in brackets the lowest and the highest. bcrypt cost %[15]d; the server hashes %[16]d at a time, and so does the bare bcrypt.
+in brackets the lowest and the highest. No server is faster than its own
+floor: where such a ratio is above 1, that is the weather. bcrypt cost %[15]d; the server hashes %[16]d at a time, and so does the bare bcrypt.
 `, "`bench/`", "`docs/results/bench.json`", r.Started.Format("2 January 2006"), m.OS, m.Arch, m.Cores, m.GOMAXPROCS, m.Go,
 		m.MySQL.Version, m.MySQL.FlushLog, m.MySQL.SyncBinlog, onOff(m.MySQL.BinaryLog), r.rounds(), s.Duration, s.BcryptCost, s.HashSlots)
 	documentParts(out, r.Parts)

@@ -118,9 +118,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	clients.Wait()
 	close(s.finished)
 	checkers.Wait()
+	s.result.Took = time.Since(s.start)
 	s.result.Away = s.away(ctx, o.Recovery)
 	stop()
-	s.result.Took = time.Since(s.start)
 	s.result.explain(checker{s.dialect, checkTimeout})
 	if ctx.Err() != nil {
 		s.result.Interrupted = true

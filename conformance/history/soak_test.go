@@ -344,6 +344,8 @@ func TestNoSecrets(t *testing.T) {
 		require.NoError(t, v.HTML(out))
 		require.Contains(t, out.String()[before:], "refresh R")
 		require.Contains(t, out.String()[before:], "<svg")
+		require.Contains(t, out.String()[before:], "<title>"+v.What+"</title>")
+		require.Contains(t, out.String()[before:], "conformance explain "+v.Story)
 	}
 	require.NotEmpty(t, progress)
 	require.Contains(t, progress[0].String(), "sessions checked")

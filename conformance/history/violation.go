@@ -160,11 +160,13 @@ func (v *Violation) draw() string {
 	if others := v.Calls - len(shown); others > 0 {
 		fmt.Fprintf(&b, "  (its other calls until then do not matter: %d)\n", others)
 	}
-	at := 0 // the width of a column for the targets, where there are several
+	at, target := 0, "" // a column for the targets, where there are several
 	for _, o := range shown {
-		at = max(at, len(o.at)+len(" "))
+		if o.at != "" {
+			at, target = max(at, len(o.at)+len(" ")), "target"
+		}
 	}
-	b.WriteString(strings.TrimRight(fmt.Sprintf("  %9s  %-4s %-14s %-*s%s", "ms", "who", "call", at, [...]string{"", "target"}[min(at, 1)], "answer"), " ") + "\n")
+	fmt.Fprintf(&b, "  %9s  %-4s %-14s %-*s%s\n", "ms", "who", "call", at, target, "answer")
 	for _, o := range shown {
 		from, to := column(o.in.called), column(o.out.returned)
 		bar := strings.Repeat(" ", from) + "├" + strings.Repeat("─", max(0, to-from-1)) + "┤"
@@ -239,7 +241,7 @@ func (v *Violation) HTML(w io.Writer) error {
 }
 
 func (v *Violation) heading() string {
-	return fmt.Sprintf(`<div style="font-family: sans-serif; margin: 1em">
+	return fmt.Sprintf(`<div style="font-family: sans-serif; margin: 4em 1em 1em">
 <h1 style="font-size: 1.3em">%s</h1>
 <p>%s. <code>conformance explain %s</code> says more.</p>
 <p>Session %d, until its call %d. These answers fit no order, whatever the others were:</p>
