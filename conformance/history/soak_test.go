@@ -250,6 +250,7 @@ func TestServesAtTheEnd(t *testing.T) {
 		"500":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, time.Hour, history.NotServing, "(login: 500)"},
 		"503":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, time.Hour, history.NotServing, "(login: 503)"},
 		"hangs": {func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, time.Hour, history.NotServing, "(login: time-out)"},
+		"429":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, time.Hour, history.Linearizable, "linearizable: each answer"},
 		"back":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, 2 * time.Second, history.Linearizable, "linearizable: each answer"},
 		"error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 2 * time.Second, history.Faulty, "answers were a 5xx other than"},
 	} {
