@@ -13,10 +13,7 @@ import (
 
 // Client makes single calls at a running target, as its profile spells them, and says what came of each. It judges nothing, repeats
 // nothing and keeps no token: it is for packages that judge something else than stories, such as history. It is safe for concurrent use.
-type Client struct {
-	t      *target
-	target string
-}
+type Client struct{ t *target }
 
 // Dial checks the options as [Run] does, and logs in once, to learn what a login teaches. Its errors wrap [ErrUsage] and [ErrUnavailable].
 func Dial(ctx context.Context, o Options) (*Client, error) {
@@ -40,7 +37,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if pool, ok := t.client.http.Transport.(*http.Transport); ok {
 		pool.MaxIdleConnsPerHost, pool.MaxIdleConns = dialedConns, dialedConns // a client for each of many callers
 	}
-	return &Client{t, o.Target}, nil
+	return &Client{t}, nil
 }
 
 const dialedConns = 1024
@@ -48,8 +45,8 @@ const dialedConns = 1024
 // Close closes idle connections.
 func (c *Client) Close() { c.t.client.close() }
 
-// Target is the base URL, as it was given.
-func (c *Client) Target() string { return c.target }
+// Target is the base URL, without the password that it may have.
+func (c *Client) Target() string { return c.t.client.base.Redacted() }
 
 // Users are the accounts with which the target can be used.
 func (c *Client) Users() []User { return c.t.users }

@@ -64,7 +64,7 @@ func TestTrials(t *testing.T) {
 			unanswered += n
 		}
 		fmt.Fprintf(b, "| [`%s`](results/torture/%s) | %s | %s | %d, %d | %d | %d | %d | %d | %d | %d |\n", strings.TrimPrefix(x.Name, "Test"), filepath.Base(file),
-			strings.Join(faults, ", "), strings.Replace(x.Dialect, " rotation", "", 1), x.Servers, x.Clients, x.Seconds, x.Calls, unanswered, x.Sessions, x.Impossible, x.Lost)
+			strings.Join(faults, ", "), strings.NewReplacer(" rotation", "", "(1m0s)", "60s", "(10s)", "10s").Replace(x.Dialect), x.Servers, x.Clients, x.Seconds, x.Calls, unanswered, x.Sessions, x.Impossible, x.Lost)
 	}
 	made := "On " + strings.Join(slices.Sorted(maps.Keys(machines)), " and ") + ".\n\n" + b.String()
 

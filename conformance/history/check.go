@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sort"
 	"time"
@@ -129,12 +130,12 @@ func (c checker) shortest(h history) history {
 const hideable = 60
 
 // hideNeedless hides the answers that do not matter: without knowing them the history is impossible too. What is left cannot be together,
-// whatever the others did.
-func (c checker) hideNeedless(h history) history {
+// whatever the others did. It is less when ctx ends.
+func (c checker) hideNeedless(ctx context.Context, h history) history {
 	h.ops = slices.Clone(h.ops)
 	first := max(0, len(h.ops)-hideable)
 	for size := len(h.ops) - first; size > 0; size /= 2 {
-		for at := first; at < len(h.ops); at += size {
+		for at := first; at < len(h.ops) && ctx.Err() == nil; at += size {
 			tried := h
 			tried.ops = slices.Clone(h.ops)
 			for i := at; i < min(at+size, len(h.ops)); i++ {

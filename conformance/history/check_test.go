@@ -156,7 +156,7 @@ func TestShortest(t *testing.T) {
 
 	short := c.shortest(h)
 	require.EqualValues(t, 20015, short.ops[len(short.ops)-1].out.returned/int64(time.Millisecond))
-	v := &Violation{checker: c, history: c.hideNeedless(short)}
+	v := &Violation{checker: c, history: c.hideNeedless(t.Context(), short)}
 	needed := v.needed()
 	require.Len(t, needed, 2)
 	require.Equal(t, 500, needed[0].in.token)
@@ -181,24 +181,34 @@ func TestFindings(t *testing.T) {
 		known[s.ID] = true
 	}
 	elsewhere := func(o op) op { o.from, o.at = "one:1", "other:2"; return o }
+	static, grace, unpunished := dialect{static: true}, dialect{grace: time.Second}, dialect{unpunished: true}
 	for _, c := range []struct {
+		dialect     dialect
 		ops         []op
 		what, story string
 	}{
-		{[]op{yes(0, 1, 0, 1), yes(2, 3, 0, 2)}, "a was exchanged twice", "reuse.replay"},
-		{[]op{yes(0, 5, 0, 1), yes(1, 4, 0, 2)}, "a was exchanged twice", "race.refresh"},
-		{[]op{yes(0, 1, 0, 1), again(yes(2, 3, 0, 1))}, "a was exchanged again, for the same successor b", "grace.answer"},
-		{[]op{again(yes(0, 1, 0, 0))}, "a was not replaced", "policy.rotation"},
-		{[]op{yes(0, 1, 0, none)}, "the refresh with a brought no token", "rotation.rotates"},
-		{[]op{yes(0, 1, 0, 1), no(2, 3, 1)}, "the live token b was refused", "rotation.chain"},
-		{[]op{yes(0, 5, 0, 1), no(1, 6, 0), no(2, 4, 0), yes(7, 8, 1, 2)}, "b was exchanged after the return of a spent token had been refused, which ends the session", "reuse.revokes-family"},
-		{[]op{elsewhere(no(0, 1, 0))}, "the live token a, which came from one:1, was refused by other:2", "operations.replicas"},
-		{[]op{logout(no(0, 1, 0))}, "a logout with the live token a was refused", "logout.idempotent"},
-		{[]op{logout(yes(0, 1, 0, 1)), yes(2, 3, 0, 1)}, "a was exchanged after the logout", "logout.ends"},
-		{[]op{yes(0, 1, 0, 1), no(2, 3, 0), no(4, 5, 1), yes(6, 7, 1, 2)}, "b was exchanged after it had been refused", "reuse.stays-dead"},
-		{[]op{no(0, 5, 0), no(1, 4, 0)}, "the live token a was refused", "race.refresh"},
+		{dialect{}, []op{yes(0, 1, 0, 1), yes(2, 3, 0, 2)}, "a was exchanged twice", "reuse.replay"},
+		{dialect{}, []op{yes(0, 5, 0, 1), yes(1, 4, 0, 2)}, "a was exchanged twice", "race.refresh"},
+		{dialect{}, []op{yes(0, 1, 0, 1), again(yes(2, 3, 0, 1))}, "a was exchanged again, for the same successor b", "grace.answer"},
+		{dialect{}, []op{yes(0, 1, 0, 1), yes(2, 3, 1, 2), again(yes(4, 5, 0, 2))}, "a was exchanged for c, which was not new", "reuse.replay"},
+		{grace, []op{yes(0, 1, 0, 1), yes(2, 3, 1, 2), again(yes(4, 5, 0, 1))}, "a was exchanged for b, which was not new", "reuse.replay"},
+		{dialect{}, []op{again(yes(0, 1, 0, 0))}, "a was not replaced", "rotation.rotates"},
+		{dialect{}, []op{yes(0, 1, 0, none)}, "the refresh with a brought no token", "rotation.rotates"},
+		{static, []op{yes(0, 1, 0, 1)}, "a was replaced", "policy.rotation"},
+		{static, []op{again(yes(0, 1, 0, 0)), logout(yes(2, 3, 0, 0)), again(yes(4, 5, 0, 0))}, "a was exchanged after the logout", "logout.ends"},
+		{dialect{}, []op{yes(0, 1, 0, 1), no(2, 3, 1)}, "the live token b was refused", "rotation.chain"},
+		{unpunished, []op{no(0, 5, 0), no(1, 4, 0)}, "the live token a was refused", "race.refresh"},
+		{dialect{}, []op{no(0, 5, 0), no(1, 4, 0)}, "the live token a was refused", "race.refresh"}, // failed closed
+		{dialect{}, []op{elsewhere(no(0, 5, 0)), elsewhere(no(1, 4, 0))}, "the live token a was refused", "race.refresh"},
+		{dialect{}, []op{elsewhere(no(0, 1, 0))}, "the live token a, which came from one:1, was refused by other:2", "operations.replicas"},
+		{dialect{}, []op{logout(no(0, 1, 0))}, "a logout with the live token a was refused", "logout.idempotent"},
+		{dialect{}, []op{logout(yes(0, 1, 0, 1)), yes(2, 3, 0, 1)}, "a was exchanged after the logout", "logout.ends"},
+		{dialect{}, []op{yes(0, 5, 0, 1), logout(yes(1, 4, 0, none)), yes(6, 7, 1, 2)}, "b was exchanged after the logout", "race.logout"},
+		{dialect{}, []op{yes(0, 1, 0, 1), no(2, 3, 0), yes(4, 5, 1, 2)}, "b was exchanged after the return of a spent token had been refused, which ends the session", "reuse.revokes-family"},
+		{dialect{}, []op{yes(0, 1, 0, 1), yes(2, 9, 1, 2), no(3, 8, 0), yes(10, 11, 2, 3)}, "c was exchanged after the return of a spent token had been refused, which ends the session", "race.replay"},
+		{dialect{}, []op{yes(0, 1, 0, 1), no(2, 3, 0), no(4, 5, 1), yes(6, 7, 1, 2)}, "b was exchanged after it had been refused", "reuse.stays-dead"},
 	} {
-		check := checker{dialect{}, time.Minute}
+		check := checker{c.dialect, time.Minute}
 		for i := range c.ops {
 			c.ops[i].in.number = i
 		}
@@ -206,7 +216,7 @@ func TestFindings(t *testing.T) {
 		require.Equal(t, porcupine.Illegal, check.judge(h), c.what)
 		r := &Result{}
 		r.judged(1, h, porcupine.Illegal, check.failedClosed(h))
-		r.explain(check)
+		r.explain(t.Context(), c.dialect)
 		require.Len(t, r.Violations, 1)
 		v := r.Violations[0]
 		require.Equal(t, c.what, v.What)
@@ -214,6 +224,26 @@ func TestFindings(t *testing.T) {
 		require.True(t, known[v.Story], v.Story)
 		require.NotEmpty(t, v.Means)
 		require.Contains(t, v.Drawing, "answer", c.what)
+	}
+}
+
+// A session that is impossible is not lost as well.
+func TestLost(t *testing.T) {
+	for _, c := range []struct {
+		ops              []op
+		lost, impossible int
+	}{
+		{[]op{yes(0, 1, 0, 1), lost(2, 3, 1), no(4, 5, 1)}, 1, 0},
+		{[]op{yes(0, 1, 0, 1), yes(2, 3, 0, 2)}, 0, 1},
+	} {
+		s := &soak{finished: make(chan *family, 1), result: newResult(nil, Options{}, dialect{})}
+		f := &family{ops: c.ops}
+		f.lostAfter(1)
+		s.finished <- f
+		close(s.finished)
+		s.check()
+		require.Equal(t, c.lost, s.result.Lost)
+		require.Equal(t, c.impossible, s.result.Impossible)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jwt-toy/jwt-toy/conformance"
@@ -83,8 +84,13 @@ func (c *client) login(ctx context.Context) *family {
 
 // live uses a session until it has ended.
 func (c *client) live(ctx, working context.Context, f *family) {
-	early := 0
-	if !c.gentle && rand.IntN(2) == 0 {
+	early, events := 0, events(c.gentle)
+	first := !c.gentle && c.racing.CompareAndSwap(false, true) // one session sees to it that there is a race at all
+	if first {
+		events = []event{{"burst", true, false, (*client).burst}}
+		defer func() { c.racing.Store(c.raced()) }()
+	}
+	if first || !c.gentle && rand.IntN(2) == 0 {
 		early = 1 + rand.IntN(earlySteps)
 	}
 	for step := 0; working.Err() == nil; step++ {
@@ -95,16 +101,13 @@ func (c *client) live(ctx, working context.Context, f *family) {
 		now := step > 0 && step == early
 		if !now && (rand.IntN(100) >= eventPercent || !c.permit && !c.logins.Allow()) {
 			if c.refresh(ctx, f, f.newest(), "").out.outcome == conformance.Refused {
-				if lost > 0 { // else its history is impossible
-					c.lostOne()
-				}
+				f.lostAfter(lost)
 				break
 			}
 			continue
 		}
 		c.permit = c.permit || !now
-		all := events(c.gentle)
-		e := all[rand.IntN(len(all))]
+		e := events[rand.IntN(len(events))]
 		if e.needsPast && f.newest() == 0 {
 			continue
 		}
@@ -162,15 +165,22 @@ func (c *client) replay(ctx context.Context, f *family) {
 	c.refresh(ctx, f, spent(f), "replay")
 }
 
-// burst presents one token several times at once.
+// burst presents one token several times at once. It is a race if at least two of the calls are answered.
 func (c *client) burst(ctx context.Context, f *family) {
 	t := f.newest()
-	c.race()
 	var calls []func()
+	var answered atomic.Int64
 	for range 2 + rand.IntN(7) {
-		calls = append(calls, func() { c.refresh(ctx, f, t, "burst") })
+		calls = append(calls, func() {
+			if c.refresh(ctx, f, t, "burst").out.outcome != conformance.Undecided {
+				answered.Add(1)
+			}
+		})
 	}
 	together(calls...)
+	if answered.Load() > 1 {
+		c.race()
+	}
 }
 
 func (c *client) refreshMeetsReplay(ctx context.Context, f *family) {

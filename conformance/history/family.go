@@ -23,7 +23,8 @@ type family struct {
 	lanes  []bool         // which are busy
 	ops    []op           // in the order of their answers
 	calls  int
-	lost   int // calls whose outcome is unknown
+	lost   int  // calls whose outcome is unknown
+	ended  bool // by a refused refresh with the newest token, after such calls
 }
 
 type token struct {
@@ -147,6 +148,13 @@ func (f *family) leaves() (found []int) {
 		}
 	}
 	return found
+}
+
+// lostAfter: the newest token was refused, after so many calls whose outcome is unknown. After none, the history is impossible.
+func (f *family) lostAfter(unknown int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = unknown > 0
 }
 
 // size is how many calls there were, and how many have an unknown outcome.

@@ -56,6 +56,7 @@ const (
 	keptSuspects    = 20
 	shownViolations = 3
 	explainTime     = 10 * time.Second
+	explainAtOnce   = time.Second // after an interruption
 )
 
 func newResult(targets []string, o Options, d dialect) *Result {
@@ -162,7 +163,7 @@ func (r *Result) Verdict() (v Verdict, why string) {
 	case r.Sessions == 0, r.Unchecked > r.Sessions:
 		return NotEstablished, "most sessions have too many unknown outcomes to be searched"
 	case r.Races == 0 && !r.Gentle:
-		return NotEstablished, "no token was presented by several clients at once; a longer -duration or a higher -login-rate brings more such races"
+		return NotEstablished, "no token was presented by several clients at once and answered to more than one; a longer -duration brings more such races, or a higher -login-rate where the target allows it"
 	}
 	return Linearizable, ""
 }

@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	neturl "net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ const (
 // place is one of the targets.
 type place struct {
 	*conformance.Client
-	name string // without the scheme; "" where there is only one
+	name string // host and path; "" where there is only one
 }
 
 // soak is the state of one.
@@ -74,6 +75,7 @@ type soak struct {
 	start    time.Time
 	finished chan *family
 	families atomic.Int64
+	racing   atomic.Bool // some session has raced, or is about to
 
 	impossible func() // called when a session is; nil: nobody listens
 
@@ -121,7 +123,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	s.result.Took = time.Since(s.start)
 	s.result.Away = s.away(ctx, o.Recovery)
 	stop()
-	s.result.explain(checker{s.dialect, checkTimeout})
+	s.result.explain(ctx, s.dialect)
 	if ctx.Err() != nil {
 		s.result.Interrupted = true
 		return s.result, context.Cause(ctx)
@@ -170,6 +172,7 @@ func open(ctx context.Context, o Options) (*soak, error) {
 		return s, fmt.Errorf("%w: %w", conformance.ErrUsage, err)
 	}
 	urls := append([]string{o.Target.Target}, o.Target.Replicas...)
+	var names []string
 	for _, url := range urls {
 		one := o.Target
 		one.Target, one.Run = url, nil
@@ -178,8 +181,9 @@ func open(ctx context.Context, o Options) (*soak, error) {
 			return s, err
 		}
 		p := place{Client: c}
-		if len(urls) > 1 {
-			_, p.name, _ = strings.Cut(url, "://")
+		names = append(names, c.Target())
+		if u, err := neturl.Parse(c.Target()); err == nil && len(urls) > 1 {
+			p.name = u.Host + strings.TrimSuffix(u.Path, "/")
 		}
 		s.targets = append(s.targets, p)
 	}
@@ -187,7 +191,7 @@ func open(ctx context.Context, o Options) (*soak, error) {
 	if m := o.Target.SessionMaxTTL / 2; m > 0 && (s.longest == 0 || m < s.longest) {
 		s.longest = m
 	}
-	s.result = newResult(urls, o, s.dialect)
+	s.result = newResult(names, o, s.dialect)
 	s.start = time.Now()
 	return s, nil
 }
@@ -219,18 +223,17 @@ func (s *soak) call(ctx context.Context, f *family, in input, why string) op {
 // afterRefused is how long a client waits that finds nobody.
 const afterRefused = 20 * time.Millisecond
 
-// lostOne counts a session that a refused refresh with its newest token ended.
-func (s *soak) lostOne() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.result.Lost++
-}
-
-// race counts a token that several clients present at once.
+// race counts a token that several clients presented at once.
 func (s *soak) race() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result.Races++
+}
+
+func (s *soak) raced() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.result.Races > 0
 }
 
 // count counts an answer, but not the lack of one that is our own doing.
@@ -257,11 +260,14 @@ func (s *soak) away(ctx context.Context, recovery time.Duration) (names []string
 				if ok || ctx.Err() != nil {
 					return
 				}
-				if working.Err() != nil {
-					found[i] = t.Target() + " (" + cmp.Or(why, kind) + ")"
-					return
+				if working.Err() == nil {
+					why = kind
+					continue
 				}
-				why = kind
+				if why = cmp.Or(why, kind); !strings.HasSuffix(why, tooMany) {
+					found[i] = t.Target() + " (" + why + ")"
+				}
+				return
 			}
 		})
 	}
@@ -269,24 +275,27 @@ func (s *soak) away(ctx context.Context, recovery time.Duration) (names []string
 	return slices.DeleteFunc(found, func(s string) bool { return s == "" })
 }
 
-const retryAfter = 250 * time.Millisecond
+// A target that has had enough calls is tried again too, but serves.
+const (
+	retryAfter = 250 * time.Millisecond
+	tooMany    = "429"
+)
 
-// serves reports whether a session can be begun, used and ended, or what came instead. A target that has had enough calls serves.
+// serves reports whether a session can be begun, used and ended, or what came instead.
 func (p place) serves(ctx context.Context) (kind string, ok bool) {
-	const tooMany = "429"
 	login := p.Login(ctx, p.Users()[0])
 	if login.Outcome != conformance.Accepted {
-		return "login: " + login.Kind, login.Kind == tooMany
+		return "login: " + login.Kind, false
 	}
 	refresh := p.Refresh(ctx, login.Refresh, login.Access)
 	if refresh.Outcome != conformance.Accepted {
-		return "refresh: " + refresh.Kind, refresh.Kind == tooMany
+		return "refresh: " + refresh.Kind, false
 	}
 	if refresh.Refresh == "" { // it stays the same
 		refresh.Refresh = login.Refresh
 	}
 	logout := p.Logout(ctx, refresh.Refresh, refresh.Access)
-	return "logout: " + logout.Kind, logout.Outcome == conformance.Accepted || logout.Kind == tooMany
+	return "logout: " + logout.Kind, logout.Outcome == conformance.Accepted
 }
 
 // check judges sessions as they end.
@@ -298,6 +307,9 @@ func (s *soak) check() {
 		closed := judged == porcupine.Illegal && c.failedClosed(h)
 		s.mu.Lock()
 		s.result.judged(f.number, h, judged, closed)
+		if f.ended && judged != porcupine.Illegal {
+			s.result.Lost++
+		}
 		s.mu.Unlock()
 		if judged == porcupine.Illegal && !closed && s.impossible != nil {
 			s.impossible()

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,6 +237,55 @@ func TestFewLogins(t *testing.T) {
 	r, text := soak(t, o)
 	requireVerdict(t, history.NotLinearizable, r, text)
 	require.Contains(t, text, "exchanged twice")
+}
+
+// Where hardly anybody may log in, the first session sees to it that there is a race.
+func TestLimitedLogins(t *testing.T) {
+	t.Parallel()
+	var logins atomic.Int64
+	o := options(serve(t, faulty.Options{}, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/auth/login" && logins.Add(1) > 4 {
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}), conformance.Policy{})
+	o.Recovery = time.Second
+	r, text := soak(t, o)
+	requireVerdict(t, history.Linearizable, r, text)
+	require.Positive(t, r.Races)
+}
+
+// A burst of which all but one are turned away is no race.
+func TestNoRace(t *testing.T) {
+	t.Parallel()
+	var seen sync.Map
+	o := options(serve(t, faulty.Options{Faults: []string{"conc-double-spend"}}, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, again := seen.LoadOrStore(r.Header.Get("Cookie"), true); again && r.URL.Path == "/auth/refresh" {
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}), conformance.Policy{})
+	r, text := soak(t, o)
+	requireVerdict(t, history.NotEstablished, r, text)
+	require.Zero(t, r.Races)
+}
+
+// The password of a target's address is shown nowhere.
+func TestPasswordInTheAddress(t *testing.T) {
+	t.Parallel()
+	url := strings.Replace(serve(t, faulty.Options{Faults: []string{"rt-old-still-valid"}}, nil), "://", "://me:hunter2@", 1)
+	o := options(url, conformance.Policy{})
+	o.Target.Replicas, o.FailFast, o.Duration = []string{url}, true, 20*time.Second
+	r, text := soak(t, o)
+	requireVerdict(t, history.NotLinearizable, r, text)
+	require.NotContains(t, text, "hunter2")
+	require.NotRegexp(t, `me:.*@.* +200`, text)
 }
 
 // A target that dies meanwhile, or has nothing but errors, does not pass; one that comes back in time does.

@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"html"
 	"io"
@@ -31,13 +32,21 @@ type Violation struct {
 }
 
 // explain finds the shortest part of each of the shortest impossible histories that is still impossible, and keeps the best of each kind.
-func (r *Result) explain(c checker) {
-	began, all := time.Now(), []*Violation(nil)
+// When it is in a hurry, since ctx has ended, it finds less.
+func (r *Result) explain(ctx context.Context, d dialect) {
+	budget := explainTime
+	if ctx.Err() != nil {
+		budget = explainAtOnce
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	defer cancel()
+	hasty := checker{d, explainAtOnce}
+	var all []*Violation
 	for _, s := range r.suspects {
-		if len(all) > 0 && time.Since(began) > explainTime {
+		if len(all) > 0 && ctx.Err() != nil {
 			break
 		}
-		v := &Violation{Session: s.number, checker: c, history: c.hideNeedless(c.shortest(s.history)), closed: s.rank > 0}
+		v := &Violation{Session: s.number, checker: checker{d, checkTimeout}, history: hasty.hideNeedless(ctx, hasty.shortest(s.history)), closed: s.rank > 0}
 		v.Calls = v.history.before + len(v.history.ops)
 		v.describe()
 		v.Drawing = v.draw()
@@ -46,7 +55,7 @@ func (r *Result) explain(c checker) {
 	slices.SortStableFunc(all, func(a, b *Violation) int { return len(a.needed()) - len(b.needed()) })
 	kinds := map[string]*Violation{}
 	for _, v := range all {
-		kind := tokenName.ReplaceAllString(v.What, "")
+		kind := ofOne.ReplaceAllString(v.What, "") + v.Story
 		if like := kinds[kind]; like != nil {
 			like.Like++
 		} else if len(kinds) < shownViolations {
@@ -57,7 +66,8 @@ func (r *Result) explain(c checker) {
 	r.suspects = nil
 }
 
-var tokenName = regexp.MustCompile(`R\d+′*`)
+// ofOne is what a finding says of one session alone: tokens and targets.
+var ofOne = regexp.MustCompile(`R\d+′*|(from|by) \S+`)
 
 // needed are the calls whose answers cannot be together.
 func (v *Violation) needed() []op { return v.chosen(func(o op) bool { return !o.out.hidden }) }
@@ -89,52 +99,80 @@ func (v *Violation) describe() {
 		return
 	}
 	last := slices.MaxFunc(needed, func(a, b op) int { return cmp.Compare(a.out.returned, b.out.returned) })
-	some := func(which func(op) bool) bool { return slices.ContainsFunc(needed, which) }
-	refused := func(o op) bool { return o.out.outcome == conformance.Refused }
-	// which story is about it depends on whether calls met
-	story := func(met, otherwise string) string {
-		if some(func(o op) bool {
-			return o.in.number != last.in.number && o.in.called <= last.out.returned && last.in.called <= o.out.returned
-		}) {
-			return met
-		}
-		return otherwise
+	if last.out.outcome == conformance.Refused {
+		v.describeRefused(last)
+	} else {
+		v.describeAccepted(last, needed)
 	}
+}
+
+// story is which of two is about it: the one where calls met, that which makes it impossible or that which brought its token.
+func (v *Violation) story(last op, met, otherwise string) string {
+	overlap := func(a, b op) bool {
+		return a.in.number != b.in.number && a.in.called <= b.out.returned && b.in.called <= a.out.returned
+	}
+	if slices.ContainsFunc(v.needed(), func(n op) bool {
+		return overlap(last, n) || slices.ContainsFunc(v.history.ops, func(o op) bool { return o.child == last.token && overlap(o, n) })
+	}) {
+		return met
+	}
+	return otherwise
+}
+
+func (v *Violation) describeRefused(last op) {
+	v.What = "the live token " + last.token + " was refused"
 	switch {
-	case refused(last) && last.in.logout:
+	case last.in.logout:
 		v.What, v.Story = "a logout with the live token "+last.token+" was refused", "logout.idempotent"
 		v.Means = "whoever wants to leave stays signed in"
-	case refused(last) && last.from != last.at:
-		v.What, v.Story = fmt.Sprintf("the live token %s, which came from %s, was refused by %s", last.token, last.from, last.at), "operations.replicas"
-		v.Means = "users are signed out as often as they meet another replica; do all of them have the same signing secret, and the same database?"
-	case refused(last) && v.closed:
-		v.What, v.Story = "the live token "+last.token+" was refused", "race.refresh"
+	case v.closed:
+		v.Story = "race.refresh"
 		v.Means = "calls met, and nobody won: the user is signed out. Does the loser of a race end the session before the winner has his answer?"
-	case refused(last):
-		v.What, v.Story = "the live token "+last.token+" was refused", story("race.refresh", "rotation.chain")
+	case last.from != last.at:
+		v.What, v.Story = fmt.Sprintf("the live token %s, which came from %s, was refused by %s", last.token, last.from, last.at), "operations.replicas"
+		v.Means = "users are signed out. If it happens between targets alone: do all of them have the same signing secret, and the same database?"
+	default:
+		v.Story = v.story(last, "race.refresh", "rotation.chain")
 		v.Means = "a user who did nothing wrong is signed out; something else ended the session, or its token was never kept"
-	case last.child == "" && !v.checker.dialect.static:
+	}
+}
+
+func (v *Violation) describeAccepted(last op, needed []op) {
+	static := v.checker.dialect.static
+	known := last.child != "" && !last.out.fresh && !static // a token that had come before
+	some := func(ops []op, which func(op) bool) bool {
+		return slices.ContainsFunc(ops, func(o op) bool { return o.in.number != last.in.number && which(o) })
+	}
+	exchanged := func(o op) bool { return o.out.outcome == conformance.Accepted && !o.in.logout }
+	refused := func(o op) bool { return o.out.outcome == conformance.Refused }
+	switch {
+	case static && last.out.fresh:
+		v.What, v.Story = last.token+" was replaced", "policy.rotation"
+		v.Means = "the profile claims that refresh tokens stay the same, and these rotate; leave policy.rotation out of it"
+	case last.child == "" && !static:
 		v.What, v.Story = "the refresh with "+last.token+" brought no token", "rotation.rotates"
-		v.Means = "the client is left with a token that is spent"
-	case last.child == last.token:
-		v.What, v.Story = last.token+" was not replaced", "policy.rotation"
-		v.Means = "a stolen token works as long as the session; a server that does not rotate has to claim so in its profile: \"policy\": {\"rotation\": \"none\"}"
-	case last.child != "" && !last.out.fresh:
+		v.Means = "either the token stays good, which the profile has to claim (\"policy\": {\"rotation\": \"none\"}), or its client is left without one"
+	case last.child == last.token && !static:
+		v.What, v.Story = last.token+" was not replaced", "rotation.rotates"
+		v.Means = "a stolen token works as long as the session; a server that means it has to claim it in its profile: \"policy\": {\"rotation\": \"none\"}"
+	case known && some(v.history.ops, func(o op) bool { return o.token == last.token && o.child == last.child }) &&
+		!some(v.history.ops, func(o op) bool { return exchanged(o) && o.token == last.child }):
 		v.What, v.Story = last.token+" was exchanged again, for the same successor "+last.child, "grace.answer"
 		v.Means = "a grace for who asks twice, longer than the profile claims or not claimed at all: \"policy\": {\"rotation\": \"grace\", \"grace_seconds\": 10} claims ten seconds (-profile)"
-	case some(func(o op) bool {
-		return o.out.outcome == conformance.Accepted && !o.in.logout && o.token == last.token && o.in.number != last.in.number
-	}):
-		v.What, v.Story = last.token+" was exchanged twice", story("race.refresh", "reuse.replay")
+	case known:
+		v.What, v.Story = last.token+" was exchanged for "+last.child+", which was not new", "reuse.replay"
+		v.Means = "a spent token works, so a copy of it does; no grace goes further back than to the parent of the live token"
+	case some(needed, func(o op) bool { return exchanged(o) && o.token == last.token }):
+		v.What, v.Story = last.token+" was exchanged twice", v.story(last, "race.refresh", "reuse.replay")
 		v.Means = "two clients hold a live token of one session, so a thief stays beside the owner; only one statement that compares and swaps the token lets one win"
-	case some(func(o op) bool { return refused(o) && o.token == last.token }):
+	case some(needed, func(o op) bool { return refused(o) && o.token == last.token }):
 		v.What, v.Story = last.token+" was exchanged after it had been refused", "reuse.stays-dead"
 		v.Means = "a refusal did not last: the end of the session was not kept, was undone, or is not known everywhere"
-	case some(func(o op) bool { return o.in.logout }):
-		v.What, v.Story = last.token+" was exchanged after the logout", story("race.logout", "logout.ends")
+	case some(needed, func(o op) bool { return o.in.logout }):
+		v.What, v.Story = last.token+" was exchanged after the logout", v.story(last, "race.logout", "logout.ends")
 		v.Means = "who has logged out is still signed in, on a shared computer for instance; a refresh under way has to look at the end of the session in the statement that rotates"
-	case some(refused):
-		v.What, v.Story = last.token+" was exchanged after the return of a spent token had been refused, which ends the session", story("race.replay", "reuse.revokes-family")
+	case some(needed, refused):
+		v.What, v.Story = last.token+" was exchanged after the return of a spent token had been refused, which ends the session", v.story(last, "race.replay", "reuse.revokes-family")
 		v.Means = "a theft was noticed, and the thief stays in: the revocation was not committed, missed the newest token, or is not claimed (\"policy\": {\"reuse\": \"none\"})"
 	default:
 		v.What, v.Story = last.token+" was exchanged although it was not the live token", "reuse.replay"
@@ -163,7 +201,7 @@ func (v *Violation) draw() string {
 	at, target := 0, "" // a column for the targets, where there are several
 	for _, o := range shown {
 		if o.at != "" {
-			at, target = max(at, len(o.at)+len(" ")), "target"
+			at, target = max(at, len(o.at)+len(" "), len("target ")), "target"
 		}
 	}
 	fmt.Fprintf(&b, "  %9s  %-4s %-14s %-*s%s\n", "ms", "who", "call", at, target, "answer")
@@ -243,7 +281,8 @@ func (v *Violation) HTML(w io.Writer) error {
 func (v *Violation) heading() string {
 	return fmt.Sprintf(`<div style="font-family: sans-serif; margin: 4em 1em 1em">
 <h1 style="font-size: 1.3em">%s</h1>
-<p>%s. <code>conformance explain %s</code> says more.</p>
+<p>%s</p>
+<p><code>conformance explain %s</code> says more.</p>
 <p>Session %d, until its call %d. These answers fit no order, whatever the others were:</p>
 <pre>%s</pre>
 <p>Below are all of its last calls, a line for each that were under way together; &ldquo;jump to first error&rdquo; goes to the end of the longest order that is

@@ -72,8 +72,8 @@ func parseSoak(args []string, getenv func(string) string, out io.Writer) (*soakC
 	if c.options.Clients == 0 || c.options.Duration == 0 || c.options.LoginRate == 0 || c.options.Recovery == 0 {
 		return nil, errors.New("-clients, -duration, -login-rate and -recovery want more than 0")
 	}
-	if c.json != "" { // what cannot be written is said before the run
-		f, err := os.OpenFile(c.json, os.O_CREATE|os.O_WRONLY, 0o644)
+	if c.json != "" { // what cannot be written is said before the run, and no older verdict is left
+		f, err := os.OpenFile(c.json, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 		if err != nil {
 			return nil, fmt.Errorf("-json: %w", err)
 		}
