@@ -132,10 +132,10 @@ func TestRun(t *testing.T) {
 		require.Regexp(t, `(?m)^`+q.Name+` +\d+ +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  `, stdout.String())
 	}
 	require.Equal(t, []string{partFloor, partRefresh, partFloor, partRefresh, partFloor, partRefresh, partFloor, partRefresh,
-		partBcrypt, partLogin, partBurst, partBurst,
+		partAnswer, partBcrypt, partLogin, partBurst, partBurst,
 		"http/floor", "http/floor", "http/floor", "http/floor", "login/bcrypt", "busy/quiet", "busy/quiet"}, lines)
 	require.NotContains(t, stdout.String(), "did not come to its end")
-	require.Equal(t, 24, strings.Count(stderr.String(), "\nround "))
+	require.Equal(t, 26, strings.Count(stderr.String(), "\nround "))
 
 	requireEmpty(t, url)
 	requireSameStatement(t, databaseName(url))

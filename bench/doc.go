@@ -55,7 +55,8 @@ floor: where such a ratio is above 1, that is the weather. bcrypt cost %[15]d; t
 	documentRatios(out, r.Ratios)
 	fmt.Fprint(out, `
 "Bare UPDATE" is the statement of a rotation on the same kind of table, from as many connections, without server, tokens or HTTP; both have
-at most 32 connections to MySQL. "Logins burst" means that logins keep every hash slot busy while the refreshes are measured.
+at most 32 connections to MySQL. "Refresh without a token" is refused before the database is asked: what HTTP and all around the statement cost
+at least. "Logins burst" means that logins keep every hash slot busy while the refreshes are measured.
 `)
 	all := ""
 	if len(r.Studies) > 0 {
@@ -81,7 +82,8 @@ func onOff(on bool) string {
 
 // partNames are the parts in a reader's words.
 var partNames = map[string]string{
-	partFloor: "bare UPDATE", partRefresh: "refresh over HTTP", partBcrypt: "bare bcrypt", partLogin: "login over HTTP", partBurst: "refresh while logins burst",
+	partFloor: "bare UPDATE", partRefresh: "refresh over HTTP", partAnswer: "refresh without a token",
+	partBcrypt: "bare bcrypt", partLogin: "login over HTTP", partBurst: "refresh while logins burst",
 	partMySQL: "refresh on MySQL", partSQLite: "refresh on SQLite",
 	partReplayYoung: "replay, young session", partReplayOld: "replay, old session",
 	partLogoutYoung: "logout, young session", partLogoutOld: "logout, old session",

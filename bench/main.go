@@ -77,6 +77,7 @@ Measures the server in server/, built and started as a process of its own, on a 
 
   refresh   rotations over HTTP, with 1 and 16 clients, each with a session of its own
   floor     what a rotation costs at least: the same UPDATE on the same kind of table, with as many connections
+  answer    the same requests without a token, which are refused without asking the database: what HTTP alone costs
   login     logins over HTTP
   bcrypt    what a login costs at least: one comparison, as many at a time as the server allows itself
   burst     rotations while logins keep every hash slot of the server busy

@@ -14,6 +14,7 @@ import (
 const (
 	partFloor   = "floor"
 	partRefresh = "refresh"
+	partAnswer  = "answer"
 	partBcrypt  = "bcrypt"
 	partLogin   = "login"
 	partBurst   = "refresh during logins"
@@ -52,6 +53,10 @@ func newParts(ctx context.Context, l *lab, addr string) ([]part, error) {
 	for _, n := range []int{few, many, crowd, throng} {
 		parts = append(parts, looping(partFloor, rows[:n]), refreshing(partRefresh, addr, browsers[:n]))
 	}
+	strangers, answers := newStrangers(many)
+	parts = append(parts, part{partAnswer, many, online(addr, strangers, func(ctx context.Context, d time.Duration) (sample, error) {
+		return closedLoop(ctx, d, answers)
+	})})
 	guests, logins := newLogins(l.settings.LoginClients)
 	login := online(addr, guests, func(ctx context.Context, d time.Duration) (sample, error) { return closedLoop(ctx, d, logins) })
 	parts = append(parts, looping(partBcrypt, bare), part{partLogin, len(guests), login})
@@ -75,6 +80,22 @@ func newLogins(n int) (guests []*browser, logins []operation) {
 		})
 	}
 	return guests, logins
+}
+
+// newStrangers are browsers without a token, whose refreshes are refused without asking the database, and what they do.
+func newStrangers(n int) (strangers []*browser, answers []operation) {
+	for range n {
+		stranger := new(browser)
+		strangers = append(strangers, stranger)
+		answers = append(answers, func(context.Context) error {
+			a, err := stranger.post("/auth/refresh", "", "")
+			if err == nil && a.status != 401 {
+				err = fmt.Errorf("a refresh without a token was answered %d, not 401", a.status)
+			}
+			return err
+		})
+	}
+	return strangers, answers
 }
 
 // bareBcrypt is what no login can do without.
