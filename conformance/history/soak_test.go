@@ -306,10 +306,10 @@ func TestServesAtTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			begins := time.Now().Add(time.Second)
+			var begins atomic.Pointer[time.Time]
 			o := options(serve(t, faulty.Options{}, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if now := time.Now(); now.After(begins) && now.Before(begins.Add(c.lasts)) {
+					if at, now := begins.Load(), time.Now(); at != nil && now.After(*at) && now.Before(at.Add(c.lasts)) {
 						c.trouble(w, r)
 						return
 					}
@@ -317,6 +317,7 @@ func TestServesAtTheEnd(t *testing.T) {
 				})
 			}), conformance.Policy{})
 			o.Target.RequestTimeout, o.Duration, o.Recovery = 300*time.Millisecond, 1200*time.Millisecond, time.Second
+			o.Started = func() { at := time.Now().Add(time.Second); begins.Store(&at) }
 			if c.lasts < time.Hour {
 				o.Recovery = 20 * time.Second
 			}
