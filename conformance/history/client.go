@@ -84,10 +84,10 @@ func (c *client) login(ctx context.Context) *family {
 
 // live uses a session until it has ended.
 func (c *client) live(ctx, working context.Context, f *family) {
-	early, events := 0, events(c.gentle)
+	early, possible := 0, events(c.gentle)
 	first := !c.gentle && c.racing.CompareAndSwap(false, true) // one session sees to it that there is a race at all
 	if first {
-		events = []event{{"burst", true, false, (*client).burst}}
+		possible = []event{{"burst", true, false, (*client).burst}}
 		defer func() { c.racing.Store(c.raced()) }()
 	}
 	if first || !c.gentle && rand.IntN(2) == 0 {
@@ -107,7 +107,7 @@ func (c *client) live(ctx, working context.Context, f *family) {
 			continue
 		}
 		c.permit = c.permit || !now
-		e := events[rand.IntN(len(events))]
+		e := possible[rand.IntN(len(possible))]
 		if e.needsPast && f.newest() == 0 {
 			continue
 		}
